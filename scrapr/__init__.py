@@ -1,0 +1,5 @@
+"""Turn any website into a live, versioned, authenticated JSON API."""
+
+from importlib.metadata import version
+
+__version__ = version("scrapr")
