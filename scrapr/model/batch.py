@@ -1,0 +1,70 @@
+"""A batch is the items of one page of one run: sent once, received at least once, reduced exactly once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field, StrictInt
+
+from scrapr.model.collection import Name
+from scrapr.model.configuration import DEFAULT_COLLECT, FieldName
+from scrapr.model.item import Item
+from scrapr.model.times import Time
+
+RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+Outcome: TypeAlias = Literal["complete", "cut", "empty", "failed"]
+"""complete: all pages to the end or the limit; cut: those before a failure; empty: no items; failed: no page."""
+
+
+class Batch(BaseModel):
+    """The body of `POST /items`. `collection` and `data` alone, as in the thesis, are a run of one page.
+
+    It carries how it is to be reduced, so that a collection can be rebuilt from its batches alone.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    collection: Name
+    data: list[Item]
+    run: RunId | None = None
+    page: Annotated[StrictInt, Field(ge=1)] = 1
+    configuration: Annotated[str, Field(max_length=100)] | None = None
+    epoch: Annotated[StrictInt, Field(ge=0)] | None = None
+    source: Annotated[str, Field(max_length=8192)] | None = None
+    key: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=10)] = ("title",)
+    collect: Annotated[dict[FieldName, FieldName], Field(max_length=100)] = DEFAULT_COLLECT
+
+
+class Run(BaseModel):
+    """One pass of a scraper over a configuration's pages; also the body of `POST /items` that ends it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    run: RunId
+    finished: Literal[True] = True
+    collection: Name
+    configuration: Annotated[str, Field(max_length=100)] | None = None
+    epoch: Annotated[StrictInt, Field(ge=0)] | None = None
+    outcome: Outcome
+    started_at: Time
+    finished_at: Time
+    pages: Annotated[StrictInt, Field(ge=0)] = 0
+    """Pages whose items were sent as batches 1 … pages."""
+    items: Annotated[StrictInt, Field(ge=0)] = 0
+    unchanged_pages: Annotated[StrictInt, Field(ge=0)] = 0
+    bytes: Annotated[StrictInt, Field(ge=0)] = 0
+    retries: Annotated[StrictInt, Field(ge=0)] = 0
+    error: Annotated[str, Field(max_length=10_000)] | None = None
+    matches: dict[str, int] = {}
+    """Selector to the number of elements that it matched in the whole run."""
+
+
+class Receipt(BaseModel):
+    """The answer to `POST /items`: the batch is durable."""
+
+    model_config = ConfigDict(frozen=True)
+
+    ok: Literal[True] = True
+    accepted: int
+    duplicate: bool = False
+    run: str

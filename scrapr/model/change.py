@@ -1,0 +1,62 @@
+"""A change is one record created, updated or removed; it has the collection's next version."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from scrapr.model.item import Item
+from scrapr.model.times import Time
+
+Op: TypeAlias = Literal["create", "update", "remove"]
+
+
+class Change(BaseModel):
+    """One step of a collection.
+
+    `before` and `after` hold the fields that differ: all of them for `create` (which has no before) and for
+    `remove` (which has no after). A field in `before` alone is gone.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    collection: str
+    version: int
+    key: str
+    op: Op
+    before: Item | None = None
+    after: Item | None = None
+    run: str | None = None
+    at: Time
+
+
+class Changes(BaseModel):
+    """A stretch of a collection's changes: those after `since`, in order and without a gap, up to `version`.
+
+    `version` is less than `latest` where there are more to ask for.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    collection: str
+    since: int
+    version: int
+    latest: int
+    changes: tuple[Change, ...]
+
+
+def differ(before: Item, after: Item) -> tuple[Item, Item]:
+    """The fields in which two values of a record differ, old and new."""
+    old = {name: value for name, value in before.items() if name not in after or after[name] != value}
+    new = {name: value for name, value in after.items() if name not in before or before[name] != value}
+    return old, new
+
+
+def apply(values: Item, change: Change) -> Item:
+    """A record's values after an update; fields keep their order, new ones follow."""
+    before, after = change.before or {}, change.after or {}
+    kept = {
+        name: after.get(name, value) for name, value in values.items() if name in after or name not in before
+    }
+    return {**kept, **after}

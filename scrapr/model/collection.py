@@ -1,0 +1,47 @@
+"""A collection is the named, reduced data set that configurations feed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+from scrapr.model.validation import wrong
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
+NAME_ALLOWED = "1 to 100 letters, digits, '.', '_' or '-', beginning with a letter or digit"
+
+
+def _check_name(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise wrong("is not a name", allowed=NAME_ALLOWED)
+    return name
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+"""A name that is safe in URLs, MongoDB keys and file names alike."""
+
+
+class Collection(BaseModel):
+    """What is known of a collection as a whole.
+
+    `version` is that of its newest change; 0 where nothing was ever reduced into it.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    version: int
+    records: int
+    updated_at: datetime | None = None
+
+
+def near(name: str, names: Iterable[str]) -> list[str]:
+    """Up to three of `names` that somebody who typed `name` may have meant, likeliest first."""
+    by_folded = {known.casefold(): known for known in names}
+    matches = get_close_matches(name.casefold()[:100], by_folded, n=3, cutoff=0.5)
+    return [by_folded[match] for match in matches]

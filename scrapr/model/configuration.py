@@ -1,0 +1,103 @@
+"""A configuration is what a user wants scraped, and the endpoint that serves it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, model_validator
+from yarl import URL
+
+from scrapr.model.collection import Name
+from scrapr.model.item import JSON
+from scrapr.model.times import Time
+from scrapr.model.validation import wrong
+
+Type: TypeAlias = Literal["scraper", "endpoint"]
+
+SOURCE_ALLOWED = "an absolute http or https URL"
+TTL_MAX = 31_536_000
+DEFAULT_COLLECT = {"item": "items"}
+"""As in the thesis: the `item`s of one title gather in its `items`."""
+
+
+def _check_source(source: str) -> str:
+    try:
+        url = URL(source)
+    except ValueError as error:
+        raise wrong(f"is not a URL: {error}", allowed=SOURCE_ALLOWED) from error
+    if url.scheme not in {"http", "https"} or not url.host:
+        raise wrong("is not a web address", allowed=SOURCE_ALLOWED)
+    if url.user is not None:
+        raise wrong("holds a user or password, which would be stored and shown", allowed=SOURCE_ALLOWED)
+    return source
+
+
+Source = Annotated[str, Field(max_length=8192), AfterValidator(_check_source)]
+FieldName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^$\x00][^\x00]*$")]
+
+
+class Scraper(BaseModel):
+    """Where the items are: a source, X-Ray selectors, and how to go from page to page.
+
+    `selector` is an object, the thesis's list with one object, a selector string, or a list with one string.
+    `limit` is the greatest number of pages of a run; none means as many as the settings allow.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    source: Source
+    scope: str | None = None
+    selector: JSON
+    paginate: str | None = None
+    limit: Annotated[StrictInt, Field(ge=1, le=1_000_000)] | None = None
+
+
+class Draft(BaseModel):
+    """A configuration as a user posts it.
+
+    `key` names the fields that identify an item and `collect` maps fields to the lists in which their distinct
+    values gather; all other fields keep their latest value.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    type: Type
+    collection: Name
+    scraper: Scraper | None = None
+    ttl: Annotated[StrictInt, Field(ge=1, le=TTL_MAX, description="seconds between two runs")] = 300
+    container: Annotated[str, Field(max_length=200)] | None = None
+    pool: Name = "default"
+    key: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=10)] | None = None
+    collect: Annotated[dict[FieldName, FieldName], Field(max_length=100)] | None = None
+
+    @model_validator(mode="after")
+    def _check_parts(self) -> Draft:
+        if self.type == "scraper" and self.scraper is None:
+            raise wrong("is missing", allowed="an object with source and selector", field="scraper")
+        if self.type == "endpoint" and self.scraper is not None:
+            raise wrong("has no place in a configuration of type endpoint", allowed="null", field="scraper")
+        return self
+
+    @property
+    def key_fields(self) -> tuple[str, ...]:
+        """The fields that identify an item: those named, else `title`, as in the thesis."""
+        return self.key or ("title",)
+
+    @property
+    def collected(self) -> dict[str, str]:
+        """Field of an item to the list of a record in which its distinct values gather."""
+        return DEFAULT_COLLECT if self.collect is None else self.collect
+
+
+class Configuration(Draft):
+    """A stored configuration: a draft with an identity, a revision, and who holds its claim.
+
+    `revision` grows with each change that a user makes; claims do not touch it.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    id: str
+    revision: int = 1
+    created_at: Time
+    updated_at: Time

@@ -1,0 +1,132 @@
+"""Bodies become values, or an error that names every wrong field and what is allowed there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from scrapr.model.errors import FieldError, Invalid, Malformed
+
+M = TypeVar("M", bound=BaseModel)
+JSON_TYPES = {
+    "integer": "a whole number",
+    "number": "a number",
+    "string": "text",
+    "boolean": "true or false",
+    "array": "a list",
+    "object": "an object",
+    "null": "null",
+}
+
+
+def wrong(problem: str, *, allowed: str | None = None, field: str = "") -> PydanticCustomError:
+    """What a validator raises: the problem, what is allowed, and which field of the value it is about."""
+    context = {"problem": problem, "allowed": allowed, "field": field}
+    return PydanticCustomError("wrong", "{problem}", context)
+
+
+def read_json(body: bytes) -> Any:
+    """The value that a JSON text says; `Malformed` names the place where it stops being JSON.
+
+    orjson refuses what the standard library lets through: NaN, Infinity and lone surrogates.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Malformed(f"The body is not JSON: {error}; allowed: a JSON text in UTF-8") from error
+
+
+def parse(kind: type[M], value: Any) -> M:
+    """`value` as a `kind`; `Invalid` names every field that is wrong."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        schema = kind.model_json_schema()
+        raise Invalid(
+            *(_field_error(details, schema) for details in error.errors(include_url=False))
+        ) from error
+
+
+def _field_error(details: ErrorDetails, schema: Mapping[str, Any]) -> FieldError:
+    context = details.get("ctx", {})
+    place = path((*details["loc"], *filter(None, [context.get("field")])))
+    if details["type"] == "wrong":
+        return FieldError(field=place, problem=context["problem"], allowed=context["allowed"])
+    if details["type"] == "extra_forbidden":
+        return _unknown_field(place, details, schema)
+    problem = (
+        "is missing"
+        if details["type"] == "missing"
+        else f"{_shown(details['input'])}: {details['msg'].lower()}"
+    )
+    return FieldError(field=place, problem=problem, allowed=_allowed(_part(schema, details["loc"]), schema))
+
+
+def _unknown_field(place: str, details: ErrorDetails, schema: Mapping[str, Any]) -> FieldError:
+    known = list(_part(schema, details["loc"][:-1]).get("properties", {}))
+    meant = get_close_matches(str(details["loc"][-1]), known, n=1)
+    problem = f"is not a known field; did you mean {meant[0]}?" if meant else "is not a known field"
+    return FieldError(field=place, problem=problem, allowed=", ".join(known) or None)
+
+
+def path(places: Sequence[str | int]) -> str:
+    """`("scraper", "selector", 0, "title")` as `scraper.selector[0].title`."""
+    text = ""
+    for place in places:
+        text += f"[{place}]" if isinstance(place, int) else f".{place}" if text else str(place)
+    return text
+
+
+def _shown(value: Any) -> str:
+    text = repr(value) if not isinstance(value, str) else f'"{value}"'
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _part(schema: Mapping[str, Any], places: Sequence[str | int]) -> Mapping[str, Any]:
+    """The schema of the field at `places`; empty where the schema cannot say."""
+    part: Mapping[str, Any] = schema
+    for place in places:
+        part = _resolve(part, schema)
+        part = part.get("items", {}) if isinstance(place, int) else part.get("properties", {}).get(place, {})
+    return _resolve(part, schema)
+
+
+def _resolve(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
+    choices = [choice for choice in part.get("anyOf", ()) if choice.get("type") != "null"]
+    if len(choices) == 1:
+        part = {**part, **choices[0]}
+    reference = part.get("$ref", "")
+    return schema.get("$defs", {}).get(reference.rpartition("/")[2], part) if reference else part
+
+
+def _allowed(part: Mapping[str, Any], schema: Mapping[str, Any]) -> str | None:
+    if "enum" in part:
+        return ", ".join(map(str, part["enum"]))
+    if "const" in part:
+        return str(part["const"])
+    if part.get("properties"):
+        return f"an object with {', '.join(part['properties'])}"
+    kind = JSON_TYPES.get(part.get("type", ""))
+    if kind is None:
+        return None
+    return kind + _bounds(part) + (f" ({part['description']})" if "description" in part else "")
+
+
+def _bounds(part: Mapping[str, Any]) -> str:
+    low = part.get("minimum", part.get("minLength", part.get("minItems")))
+    high = part.get("maximum", part.get("maxLength", part.get("maxItems")))
+    unit = "" if "minimum" in part or "maximum" in part else " characters" if "maxLength" in part else ""
+    match low, high:
+        case None, None:
+            return f" like {part['pattern']}" if "pattern" in part else ""
+        case _, None:
+            return f" from {low}{unit}"
+        case None, _:
+            return f" up to {high}{unit}"
+        case _:
+            return f" from {low} to {high}{unit}"
