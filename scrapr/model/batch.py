@@ -13,7 +13,7 @@ from scrapr.model.times import Time
 
 RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 Outcome: TypeAlias = Literal["complete", "cut", "empty", "failed"]
-"""complete: all pages to the end or the limit; cut: those before a failure; empty: no items; failed: no page."""
+"""complete: all pages to the end or the limit; cut: those before a failure; empty: no items; failed: none."""
 
 
 class Batch(BaseModel):

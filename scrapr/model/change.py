@@ -56,7 +56,5 @@ def differ(before: Item, after: Item) -> tuple[Item, Item]:
 def apply(values: Item, change: Change) -> Item:
     """A record's values after an update; fields keep their order, new ones follow."""
     before, after = change.before or {}, change.after or {}
-    kept = {
-        name: after.get(name, value) for name, value in values.items() if name in after or name not in before
-    }
+    kept = {name: value for name, value in values.items() if name in after or name not in before}
     return {**kept, **after}

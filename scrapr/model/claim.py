@@ -10,7 +10,7 @@ from scrapr.model.times import Time
 
 
 class Claim(BaseModel):
-    """The right itself. `epoch` grows with each new holder, so that a late one can be told (Kleppmann's fencing)."""
+    """The right itself. `epoch` grows with each holder, so that a late one is known (a fencing token)."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -55,7 +55,7 @@ class Scraper(BaseModel):
 class Draft(BaseModel):
     """A configuration as a user posts it.
 
-    `key` names the fields that identify an item and `collect` maps fields to the lists in which their distinct
+    `key` names the fields that identify an item; `collect` maps fields to the lists in which their distinct
     values gather; all other fields keep their latest value.
     """
 

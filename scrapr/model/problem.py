@@ -52,9 +52,9 @@ def revive(status: int, body: Any, *, retry_after: float | None = None) -> Scrap
         )
     kind = _KINDS.get(problem.type.rpartition(":")[2]) or _kind_of(status)
     error = ScraprError.__new__(kind)
-    ScraprError.__init__(
-        error, problem.detail or problem.title, fields=problem.errors, retry_after=retry_after
-    )
+    detail = problem.detail or problem.title
+    # Past the constructors of the kinds: each has its own, and what they would compute is in the problem.
+    ScraprError.__init__(error, detail, fields=problem.errors, retry_after=retry_after)
     return error
 
 

@@ -26,11 +26,7 @@ class Record(BaseModel):
 
     def public(self) -> Item:
         """The thesis's shape: the values and a `timestamp`, without identities."""
-        return (
-            {**self.values, "timestamp": show(self.changed_at)}
-            if "timestamp" not in self.values
-            else self.values
-        )
+        return {**self.values, "timestamp": self.values.get("timestamp", show(self.changed_at))}
 
 
 class Records(BaseModel):

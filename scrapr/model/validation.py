@@ -47,9 +47,8 @@ def parse(kind: type[M], value: Any) -> M:
         return kind.model_validate(value)
     except ValidationError as error:
         schema = kind.model_json_schema()
-        raise Invalid(
-            *(_field_error(details, schema) for details in error.errors(include_url=False))
-        ) from error
+        wrong_fields = (_field_error(details, schema) for details in error.errors(include_url=False))
+        raise Invalid(*wrong_fields) from error
 
 
 def _field_error(details: ErrorDetails, schema: Mapping[str, Any]) -> FieldError:
@@ -59,12 +58,9 @@ def _field_error(details: ErrorDetails, schema: Mapping[str, Any]) -> FieldError
         return FieldError(field=place, problem=context["problem"], allowed=context["allowed"])
     if details["type"] == "extra_forbidden":
         return _unknown_field(place, details, schema)
-    problem = (
-        "is missing"
-        if details["type"] == "missing"
-        else f"{_shown(details['input'])}: {details['msg'].lower()}"
-    )
-    return FieldError(field=place, problem=problem, allowed=_allowed(_part(schema, details["loc"]), schema))
+    missing = details["type"] == "missing"
+    problem = "is missing" if missing else f"{_shown(details['input'])}: {details['msg'].lower()}"
+    return FieldError(field=place, problem=problem, allowed=_allowed(_part(schema, details["loc"])))
 
 
 def _unknown_field(place: str, details: ErrorDetails, schema: Mapping[str, Any]) -> FieldError:
@@ -104,7 +100,7 @@ def _resolve(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str,
     return schema.get("$defs", {}).get(reference.rpartition("/")[2], part) if reference else part
 
 
-def _allowed(part: Mapping[str, Any], schema: Mapping[str, Any]) -> str | None:
+def _allowed(part: Mapping[str, Any]) -> str | None:
     if "enum" in part:
         return ", ".join(map(str, part["enum"]))
     if "const" in part:
