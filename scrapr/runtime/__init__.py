@@ -1,0 +1,1 @@
+"""Process life: states, signals, logs, loops, triggers."""

@@ -1,0 +1,81 @@
+"""A connection to MongoDB whose failures are `Unavailable`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from datetime import UTC
+from typing import Any, TypeAlias
+
+from bson.codec_options import CodecOptions
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import (
+    BulkWriteError,
+    ConnectionFailure,
+    OperationFailure,
+    PyMongoError,
+    WTimeoutError,
+)
+from pymongo.read_concern import ReadConcern
+
+from scrapr.model.errors import Unavailable
+from scrapr.storage.settings import MongoSettings
+
+Document: TypeAlias = dict[str, Any]
+Database: TypeAlias = AsyncDatabase[Document]
+Collection: TypeAlias = AsyncCollection[Document]
+
+TRANSIENT = frozenset(
+    (6, 7, 24, 50, 89, 91, 112, 189, 202, 262, 317, 358, 9001, 10107, 11600, 11602, 13435, 13436, 14031)
+)
+"""Server errors that a later try may not meet: network, elections, time limits, write conflicts, a full disk."""
+
+
+@asynccontextmanager
+async def connect(settings: MongoSettings, database: str) -> AsyncIterator[Database]:
+    """The `database`; every write waits for the journal of a majority, every read sees only such writes."""
+    client: AsyncMongoClient[Document] = AsyncMongoClient(
+        settings.url.get_secret_value(),
+        serverSelectionTimeoutMS=int(settings.timeout * 1000),
+        timeoutMS=int(settings.timeout * 1000),
+        appname="scrapr",
+    )
+    options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
+    try:
+        yield client.get_database(
+            database,
+            codec_options=options,
+            read_preference=ReadPreference.PRIMARY,
+            write_concern=WriteConcern("majority", j=True),
+            read_concern=ReadConcern("majority"),
+        )
+    finally:
+        await client.close()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn PyMongo's errors that a later try may not meet into `Unavailable`; the others are ours and pass."""
+    try:
+        yield
+    except PyMongoError as error:
+        if isinstance(error, ConnectionFailure | WTimeoutError) or error.timeout or _transient(error):
+            raise Unavailable(f"MongoDB: {error}") from error
+        raise
+
+
+def _transient(error: PyMongoError) -> bool:
+    if error.has_error_label("TransientTransactionError") or error.has_error_label("RetryableWriteError"):
+        return True
+    if isinstance(error, BulkWriteError):
+        details: Mapping[str, Any] = error.details or {}
+        return any(each.get("code") in TRANSIENT for each in details.get("writeErrors", ()))
+    return isinstance(error, OperationFailure) and error.code in TRANSIENT
+
+
+async def ping(database: Database) -> None:
+    """Return if MongoDB answers, else raise `Unavailable`."""
+    with translated():
+        await database.command("ping")

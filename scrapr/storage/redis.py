@@ -1,0 +1,41 @@
+"""A connection to Redis whose failures are `Unavailable`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import redis.asyncio
+import redis.exceptions
+
+from scrapr.model.errors import Unavailable
+from scrapr.storage.settings import RedisSettings
+
+
+@asynccontextmanager
+async def connect(settings: RedisSettings) -> AsyncIterator[redis.asyncio.Redis]:
+    """A client with a pool of connections; it connects when it is first used."""
+    client = redis.asyncio.Redis.from_url(
+        settings.url.get_secret_value(),
+        socket_timeout=settings.timeout,
+        socket_connect_timeout=settings.timeout,
+    )
+    try:
+        yield client
+    finally:
+        await client.aclose()
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn redis-py's errors into `Unavailable`: each of them means that Redis did not do what it should."""
+    try:
+        yield
+    except (redis.exceptions.RedisError, OSError) as error:
+        raise Unavailable(f"Redis: {error}") from error
+
+
+async def ping(client: redis.asyncio.Redis) -> None:
+    """Return if Redis answers, else raise `Unavailable`."""
+    with translated():
+        await client.ping()
