@@ -68,3 +68,9 @@ class Receipt(BaseModel):
     accepted: int
     duplicate: bool = False
     run: str
+
+
+class Runs(BaseModel):
+    """Runs, newest first."""
+
+    runs: tuple[Run, ...]

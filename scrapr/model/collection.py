@@ -40,6 +40,12 @@ class Collection(BaseModel):
     updated_at: datetime | None = None
 
 
+class Collections(BaseModel):
+    """All collections, by name."""
+
+    collections: tuple[Collection, ...]
+
+
 def near(name: str, names: Iterable[str]) -> list[str]:
     """Up to three of `names` that somebody who typed `name` may have meant, likeliest first."""
     by_folded = {known.casefold(): known for known in names}

@@ -101,3 +101,10 @@ class Configuration(Draft):
     revision: int = 1
     created_at: Time
     updated_at: Time
+
+
+class Configurations(BaseModel):
+    """A page of configurations in the order of their creation; `next` is the id to go on after, or none."""
+
+    configurations: tuple[Configuration, ...]
+    next: str | None = None

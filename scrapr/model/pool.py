@@ -47,3 +47,9 @@ class Pool(PoolDraft):
 def name_of(role: PoolRole, place: str) -> str:
     """The pool's name: what its service, its replicas and its route are called after."""
     return f"{role}-{place}"
+
+
+class Pools(BaseModel):
+    """All pools."""
+
+    pools: tuple[Pool, ...]

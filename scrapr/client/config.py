@@ -1,0 +1,63 @@
+"""The config role, as its callers see it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from scrapr.client.transport import Transport
+from scrapr.model.claim import ClaimRequest, Claims
+from scrapr.model.configuration import Configuration, Configurations, Draft, Type
+from scrapr.model.pool import Pool, PoolDraft, Pools
+
+
+class ConfigClient:
+    """Configurations, claims and pools. Raises the errors of `scrapr.model.errors`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    async def add(self, draft: Draft | dict[str, Any]) -> Configuration:
+        """Store a configuration; what is wrong with it is refused by config, not here."""
+        return await self.transport.send("POST", Configuration, "/v1/configurations", draft)
+
+    async def configuration(self, identity: str) -> Configuration:
+        """One configuration."""
+        return await self.transport.get(Configuration, f"/v1/configurations/{identity}")
+
+    async def configurations(
+        self, *, of_type: Type | None = None, collection: str | None = None
+    ) -> AsyncIterator[Configuration]:
+        """All configurations that match, page by page, in the order of their creation."""
+        query = {"type": of_type, "collection": collection, "limit": 1000}
+        after = None
+        while True:
+            page = await self.transport.get(Configurations, "/v1/configurations", {**query, "after": after})
+            for configuration in page.configurations:
+                yield configuration
+            if (after := page.next) is None:
+                return
+
+    async def replace(self, identity: str, draft: Draft | dict[str, Any]) -> Configuration:
+        """Change a configuration; its revision grows if anything is different."""
+        return await self.transport.send("PUT", Configuration, f"/v1/configurations/{identity}", draft)
+
+    async def remove(self, identity: str) -> None:
+        """Delete a configuration; what it gathered stays."""
+        await self.transport.call("DELETE", f"/v1/configurations/{identity}")
+
+    async def claim(self, request: ClaimRequest) -> Claims:
+        """Renew what the container holds, take what is free up to its slots, and tell all that it holds now."""
+        return await self.transport.send("POST", Claims, "/v1/claims", request)
+
+    async def release(self, container: str) -> None:
+        """Give back all that the container holds."""
+        await self.transport.call("DELETE", f"/v1/claims/{container}")
+
+    async def pools(self) -> tuple[Pool, ...]:
+        """All pools, with how many configurations each is to serve."""
+        return (await self.transport.get(Pools, "/v1/pools")).pools
+
+    async def put_pool(self, name: str, draft: PoolDraft) -> Pool:
+        """Create or change a pool."""
+        return await self.transport.send("PUT", Pool, f"/v1/pools/{name}", draft)

@@ -1,0 +1,42 @@
+"""The datasource, as its callers see it."""
+
+from __future__ import annotations
+
+from scrapr.client.transport import Transport
+from scrapr.model.batch import Batch, Receipt, Run, Runs
+from scrapr.model.change import Changes
+from scrapr.model.collection import Collection, Collections
+from scrapr.model.record import Records
+
+
+class DatasourceClient:
+    """Batches in, records and changes out. Raises the errors of `scrapr.model.errors`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    async def send(self, batch: Batch | Run) -> Receipt:
+        """Hand over a batch, or the end of a run; durable when this returns. May be sent again."""
+        return await self.transport.send("POST", Receipt, "/v1/items", batch)
+
+    async def collections(self) -> tuple[Collection, ...]:
+        """All collections, by name."""
+        return (await self.transport.get(Collections, "/v1/collections")).collections
+
+    async def records(self, collection: str, *, after: int | None = None, limit: int = 1000) -> Records:
+        """A page of a collection's records in the order of their creation, after the one created as `after`."""
+        return await self.transport.get(
+            Records, f"/v1/collections/{collection}", {"after": after, "limit": limit}
+        )
+
+    async def changes(self, collection: str, *, since: int, limit: int = 1000) -> Changes:
+        """The changes after version `since`, at most `limit`."""
+        return await self.transport.get(
+            Changes, f"/v1/collections/{collection}/changes", {"since": since, "limit": limit}
+        )
+
+    async def runs(self, *, configuration: str | None = None, limit: int = 20) -> tuple[Run, ...]:
+        """The newest runs."""
+        return (
+            await self.transport.get(Runs, "/v1/runs", {"configuration": configuration, "limit": limit})
+        ).runs

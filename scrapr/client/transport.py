@@ -1,0 +1,107 @@
+"""Calls to a peer: found when needed, bounded in time, retried when the world is wrong, refused in our words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, TypeVar
+
+import aiohttp
+import orjson
+import stamina
+from pydantic import BaseModel, ValidationError
+
+from scrapr.client.settings import ClientSettings
+from scrapr.model import problem
+from scrapr.model.errors import Damaged, Refused, Unavailable
+
+M = TypeVar("M", bound=BaseModel)
+Locate: TypeAlias = Callable[[], Awaitable[str]]
+"""Finds the URL of a peer, as `http://127.0.0.1:3003`; raises `Unavailable` where there is none."""
+
+
+class Transport:
+    """HTTP to one role. Answers that are problems are raised as the errors that they tell of."""
+
+    def __init__(self, session: aiohttp.ClientSession, locate: Locate, settings: ClientSettings) -> None:
+        self._session = session
+        self.locate = locate
+        self._settings = settings
+
+    async def call(
+        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
+    ) -> Any:
+        """The JSON value that the peer answers, None for no content.
+
+        Tried again on `Unavailable`: every route that scrapr calls may be called twice.
+        """
+        attempts = stamina.retry_context(
+            on=Unavailable, attempts=self._settings.tries, wait_initial=0.05, wait_max=1.0, timeout=None
+        )
+        async for attempt in attempts:
+            with attempt:
+                return await self._try(method, path, query, body)
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def get(self, kind: type[M], path: str, query: Mapping[str, Any] | None = None) -> M:
+        """What the peer answers to `GET path`, as a `kind`."""
+        return as_kind(kind, await self.call("GET", path, query=query))
+
+    async def send(self, method: str, kind: type[M], path: str, body: Any) -> M:
+        """What the peer answers to `body`, as a `kind`."""
+        return as_kind(kind, await self.call(method, path, body=body))
+
+    async def _try(self, method: str, path: str, query: Mapping[str, Any] | None, body: Any) -> Any:
+        url = await self.locate() + path
+        data = body.model_dump_json().encode() if isinstance(body, BaseModel) else orjson.dumps(body)
+        try:
+            async with self._session.request(
+                method,
+                url,
+                params={name: str(value) for name, value in (query or {}).items() if value is not None},
+                data=None if body is None else data,
+                headers={"Content-Type": "application/json"},
+                allow_redirects=False,
+            ) as answer:
+                return _read(answer, await answer.read())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(f"{method} {url}: {str(error) or type(error).__name__}") from error
+
+
+def _read(answer: aiohttp.ClientResponse, content: bytes) -> Any:
+    try:
+        value = orjson.loads(content) if content else None
+    except orjson.JSONDecodeError:
+        value = None
+    if answer.status < 400:
+        return value
+    wait = answer.headers.get("Retry-After", "")
+    raise problem.revive(answer.status, value, retry_after=float(wait) if wait.isdigit() else None)
+
+
+def as_kind(kind: type[M], value: Any) -> M:
+    """`value`, which a peer sent, as a `kind`; a peer that sends anything else is `Damaged`."""
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        raise Damaged(f"A peer's answer is no {kind.__name__}: {error}") from error
+
+
+@asynccontextmanager
+async def open_session(settings: ClientSettings, token: str) -> AsyncIterator[aiohttp.ClientSession]:
+    """The connections to all peers, which show them `token` where there is one."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    timeout = aiohttp.ClientTimeout(total=settings.timeout)
+    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+        yield session
+
+
+def at(url: str) -> Locate:
+    """A peer whose URL is known."""
+    if not url.startswith(("http://", "https://")):
+        raise Refused(f"{url!r} is not the URL of a role; allowed: http://host:port")
+
+    async def locate() -> str:
+        return url.rstrip("/")
+
+    return locate

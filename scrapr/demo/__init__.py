@@ -1,0 +1,1 @@
+"""A bundled site and the main job run against it."""

@@ -1,0 +1,1 @@
+"""The five roles; each is wired in its role.py, and none imports another."""

@@ -1,0 +1,1 @@
+"""Configuration discovery: hands configurations to whoever asks for a free one."""

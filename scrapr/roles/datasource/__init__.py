@@ -1,0 +1,1 @@
+"""The datasource: takes batches and reduces them into records and changes."""

@@ -1,0 +1,1 @@
+"""The endpoint: claims collections and serves them, whatever else is down."""

@@ -1,0 +1,1 @@
+"""The orchestration engine: keeps pools at the replicas that their configurations need."""

@@ -1,0 +1,1 @@
+"""The scraper: claims configurations and scrapes each every ttl seconds."""

@@ -1,0 +1,1 @@
+"""What every HTTP role shares: routes and OpenAPI, errors, authentication, push, health, metrics."""

@@ -1,0 +1,37 @@
+"""A call is one HTTP request as a handler sees it: validated, or refused with every wrong field."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from scrapr.model.validation import parse, read_json
+
+M = TypeVar("M", bound=BaseModel)
+PREFIX = "/v1"
+
+
+class Call:
+    """One request. `versioned` tells `/v1` from the thesis's bare paths, where answers have the thesis's shape."""
+
+    def __init__(self, request: web.Request) -> None:
+        self.request = request
+        self.versioned = request.path.startswith(f"{PREFIX}/")
+
+    def place(self, name: str) -> str:
+        """The part of the path called `name`."""
+        return self.request.match_info[name]
+
+    def query(self, kind: type[M]) -> M:
+        """The query string as a `kind`; a name given twice counts with its last value. Raises `Invalid`."""
+        return parse(kind, dict(self.request.query))
+
+    async def json(self) -> Any:
+        """The body as JSON; raises `Malformed`."""
+        return read_json(await self.request.read())
+
+    async def body(self, kind: type[M]) -> M:
+        """The body as a `kind`; raises `Malformed` or `Invalid`."""
+        return parse(kind, await self.json())

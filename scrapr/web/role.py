@@ -1,0 +1,32 @@
+"""What a role hands over to be served: its routes, its loops, and how it stops."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from scrapr.runtime.loops import Loop
+from scrapr.web.push import Push
+from scrapr.web.routes import Route
+
+Check: TypeAlias = Callable[[], Awaitable[None]]
+"""Returns when a dependency answers; raises `Unavailable` when it does not."""
+
+
+async def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Role:
+    """One role, wired. `home` is where `GET /` leads; `release` gives back claims and other work when it stops."""
+
+    name: str
+    home: str
+    routes: tuple[Route, ...]
+    loops: tuple[Loop, ...] = ()
+    checks: Mapping[str, Check] = field(default_factory=dict)
+    """Dependencies without which the role is not ready, by name."""
+    push: Push | None = None
+    release: Callable[[], Awaitable[None]] = _nothing

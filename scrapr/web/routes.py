@@ -1,0 +1,39 @@
+"""A route says what it takes and gives; the server and the OpenAPI document are both made from it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from scrapr.web.call import Call
+
+Handler: TypeAlias = Callable[[Call], Awaitable[BaseModel | web.StreamResponse | None]]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method of one path, served under `/v1` and bare.
+
+    A handler answers with a model (sent as JSON with `status`), None (204), or a response of its own.
+    """
+
+    method: Literal["GET", "POST", "PUT", "DELETE"]
+    path: str
+    handle: Handler
+    summary: str
+    query: type[BaseModel] | None = None
+    body: type[BaseModel] | None = None
+    answer: type[BaseModel] | None = None
+    status: int = 200
+    refusals: tuple[int, ...] = ()
+    """Statuses of the problems that this route answers with, beside 400, 422 and 503."""
+
+
+def respond(model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
+    """A JSON answer."""
+    body = model.model_dump_json().encode()
+    return web.Response(body=body, status=status, content_type="application/json", headers=headers)

@@ -1,0 +1,122 @@
+"""A role's HTTP server: its routes under `/v1` and bare, beside health, metrics and OpenAPI."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from time import perf_counter
+
+import orjson
+import structlog
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+from prometheus_client import Counter, Histogram
+
+import scrapr
+from scrapr.model.errors import Refused, Unavailable
+from scrapr.runtime.lifecycle import Lifecycle, State
+from scrapr.web import health, openapi, problems
+from scrapr.web.auth import READS, require_token
+from scrapr.web.call import PREFIX, Call
+from scrapr.web.role import Role
+from scrapr.web.routes import Route, respond
+from scrapr.web.settings import WebSettings
+
+log = structlog.get_logger()
+REQUESTS = Counter(
+    "scrapr_http_requests_total", "Answers by route, method and status", ["method", "path", "status"]
+)
+SECONDS = Histogram("scrapr_http_request_seconds", "Time to answer by route", ["path"])
+
+
+@asynccontextmanager
+async def serving(
+    role: Role, settings: WebSettings, lifecycle: Lifecycle, *, port: int, close: float
+) -> AsyncIterator[str]:
+    """Serve `role` and yield its URL; at the end requests under way get `close` seconds. Port 0 is a free one."""
+    app = build_app(role, settings, lifecycle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=close, handler_cancellation=False)
+    await runner.setup()
+    try:
+        await _listen(runner, settings.host, port)
+        bound = runner.addresses[0][1]
+        host = f"[{settings.host}]" if ":" in settings.host else settings.host
+        url = settings.advertise or f"http://{host}:{bound}"
+        log.info("listening", url=url)
+        yield url
+    finally:
+        if role.push:
+            await role.push.close()
+        await runner.cleanup()
+
+
+async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+    try:
+        await web.TCPSite(runner, host, port, reuse_address=True).start()
+    except OSError as error:
+        raise Refused(
+            f"Port {port} of {host} cannot be had ({error.strerror}); choose another with web.port"
+        ) from error
+
+
+def build_app(role: Role, settings: WebSettings, lifecycle: Lifecycle) -> web.Application:
+    """The role as an aiohttp application."""
+    middlewares = (
+        _observe,
+        problems.answer_problems,
+        require_token(settings),
+        _refuse_while_draining(lifecycle),
+    )
+    app = web.Application(middlewares=middlewares, client_max_size=settings.body_limit)
+    app[problems.LIMIT] = settings.body_limit
+    routes = (*role.routes, *health.routes(role.name, scrapr.__version__, lifecycle, role.checks))
+    described = orjson.dumps(openapi.document(f"scrapr {role.name}", scrapr.__version__, routes))
+
+    async def describe(_: Call) -> web.Response:
+        return web.Response(body=described, content_type="application/json")
+
+    async def go_home(_: web.Request) -> web.Response:
+        raise web.HTTPFound(role.home)
+
+    for route in (*routes, Route("GET", "/openapi.json", describe, "This document")):
+        _mount(app, route)
+    app.router.add_get("/", go_home)
+    if role.push:
+        role.push.attach(app)
+    return app
+
+
+def _mount(app: web.Application, route: Route) -> None:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        answer = await route.handle(Call(request))
+        if isinstance(answer, web.StreamResponse):
+            return answer
+        return web.Response(status=204) if answer is None else respond(answer, status=route.status)
+
+    for prefix in ("", PREFIX):
+        app.router.add_route(route.method, prefix + route.path, handle)
+
+
+def _refuse_while_draining(lifecycle: Lifecycle) -> Middleware:
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.method not in READS and lifecycle.state in {State.DRAINING, State.STOPPED}:
+            raise Unavailable("This process is stopping; another one will take this")
+        return await handler(request)
+
+    return check
+
+
+@web.middleware
+async def _observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+    started = perf_counter()
+    answer = await handler(request)
+    seconds = perf_counter() - started
+    resource = request.match_info.route.resource
+    path = resource.canonical if resource else "unknown"
+    REQUESTS.labels(request.method, path, answer.status).inc()
+    SECONDS.labels(path).observe(seconds)
+    log.debug(
+        "request", method=request.method, path=request.path, status=answer.status, ms=round(seconds * 1e3, 2)
+    )
+    return answer
