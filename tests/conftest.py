@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import pymongo
 import pytest
@@ -72,6 +72,7 @@ def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command += ["--wiredTigerCacheSizeGB", "0.25", "--logpath", data / "log", "--nounixsocket"]
     with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL) as process:
         url = f"mongodb://127.0.0.1:{port}/?directConnection=true"
+        client: pymongo.MongoClient[dict[str, Any]]
         with pymongo.MongoClient(url) as client:
             member = {"_id": 0, "host": f"127.0.0.1:{port}"}
             client.admin.command("replSetInitiate", {"_id": "rs0", "members": [member]})
