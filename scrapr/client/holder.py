@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -37,6 +38,8 @@ class Holder:
         self._request = request
         self._news = Trigger()
         self._claims: dict[str, Claim] = {}
+        self._claiming = asyncio.Lock()
+        self._released = False
         self.changed = Trigger()
         self._feed = Feed(config.transport.locate, token=token, connected=self._join, told=self._hear)
 
@@ -51,24 +54,39 @@ class Holder:
 
     async def hold(self) -> None:
         """Claim at once, then with every hint, and in time to renew, until cancelled."""
-        known = await self._start()
+        async with self._claiming:
+            lease = await self._start()
         while True:
-            await self._news.wait(timeout=known.lease / RENEWALS)
+            await self._news.wait(timeout=lease / RENEWALS)
+            if self._released:
+                return
             try:
-                known = await self._config.claim(self._request)
+                lease = await self.refresh()
             except Unavailable as error:
                 log.warning("claims not renewed", reason=error.detail, held=len(self._claims))
-                continue
+
+    async def refresh(self) -> float:
+        """Claim anew now; the answer is the lease in seconds. Raises `Unavailable`."""
+        async with self._claiming:
+            if self._released:
+                raise Unavailable("This process is stopping and claims nothing more")
+            known = await self._config.claim(self._request)
             await self._take(known)
+            return known.lease
 
     async def release(self) -> None:
-        """Give everything back, so that another replica need not wait for the lease to end."""
-        try:
-            await self._config.release(self._request.container)
-        except Unavailable as error:
-            log.warning("claims not released", reason=error.detail)
+        """Give everything back, so that another replica need not wait for the lease to end.
 
-    async def _start(self) -> Claims:
+        Nothing is claimed any more: a hint that comes now would take it all again.
+        """
+        self._released = True
+        async with self._claiming:
+            try:
+                await self._config.release(self._request.container)
+            except Unavailable as error:
+                log.warning("claims not released", reason=error.detail)
+
+    async def _start(self) -> float:
         try:
             claims = await self._config.claim(self._request.model_copy(update={"fresh": True}))
         except Unavailable as error:
@@ -80,7 +98,7 @@ class Holder:
             )
             claims = kept
         await self._take(claims)
-        return claims
+        return claims.lease
 
     async def _load(self) -> Claims | None:
         try:

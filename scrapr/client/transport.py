@@ -28,19 +28,36 @@ class Transport:
         self.locate = locate
         self._settings = settings
 
+    def toward(self, locate: Locate) -> Transport:
+        """The same connections and manners, to another peer."""
+        return Transport(self._session, locate, self._settings)
+
     async def call(
-        self, method: str, path: str, *, query: Mapping[str, Any] | None = None, body: Any = None
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, Any] | None = None,
+        body: Any = None,
+        headers: Mapping[str, str] | None = None,
+        patience: float | None = None,
     ) -> Any:
         """The JSON value that the peer answers, None for no content.
 
-        Tried again on `Unavailable`: every route that scrapr calls may be called twice.
+        Tried again on `Unavailable`: every route that scrapr calls may be called twice. `patience` is how many
+        seconds a call may take that takes longer than the settings' timeout.
         """
+        options = {
+            "params": _texts(query),
+            "headers": {"Content-Type": "application/json", **(headers or {})},
+            "timeout": self._timeout(patience),
+        }
         attempts = stamina.retry_context(
             on=Unavailable, attempts=self._settings.tries, wait_initial=0.05, wait_max=1.0, timeout=None
         )
         async for attempt in attempts:
             with attempt:
-                return await self._try(method, path, query, body)
+                return await self._try(method, path, body, options)
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     async def get(self, kind: type[M], path: str, query: Mapping[str, Any] | None = None) -> M:
@@ -51,21 +68,23 @@ class Transport:
         """What the peer answers to `body`, as a `kind`."""
         return as_kind(kind, await self.call(method, path, body=body))
 
-    async def _try(self, method: str, path: str, query: Mapping[str, Any] | None, body: Any) -> Any:
+    async def _try(self, method: str, path: str, body: Any, options: dict[str, Any]) -> Any:
         url = await self.locate() + path
         data = body.model_dump_json().encode() if isinstance(body, BaseModel) else orjson.dumps(body)
         try:
             async with self._session.request(
-                method,
-                url,
-                params={name: str(value) for name, value in (query or {}).items() if value is not None},
-                data=None if body is None else data,
-                headers={"Content-Type": "application/json"},
-                allow_redirects=False,
+                method, url, data=None if body is None else data, allow_redirects=False, **options
             ) as answer:
                 return _read(answer, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(f"{method} {url}: {str(error) or type(error).__name__}") from error
+
+    def _timeout(self, patience: float | None) -> aiohttp.ClientTimeout:
+        return aiohttp.ClientTimeout(total=max(self._settings.timeout, patience or 0))
+
+
+def _texts(query: Mapping[str, Any] | None) -> dict[str, str]:
+    return {name: str(value) for name, value in (query or {}).items() if value is not None}
 
 
 def _read(answer: aiohttp.ClientResponse, content: bytes) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import TypeAlias
 
 import redis.asyncio
 import redis.exceptions
@@ -11,9 +12,11 @@ import redis.exceptions
 from scrapr.model.errors import Unavailable
 from scrapr.storage.settings import RedisSettings
 
+Redis: TypeAlias = redis.asyncio.Redis
+
 
 @asynccontextmanager
-async def connect(settings: RedisSettings) -> AsyncIterator[redis.asyncio.Redis]:
+async def connect(settings: RedisSettings) -> AsyncIterator[Redis]:
     """A client with a pool of connections; it connects when it is first used."""
     client = redis.asyncio.Redis.from_url(
         settings.url.get_secret_value(),
@@ -35,7 +38,7 @@ def translated() -> Iterator[None]:
         raise Unavailable(f"Redis: {error}") from error
 
 
-async def ping(client: redis.asyncio.Redis) -> None:
+async def ping(client: Redis) -> None:
     """Return if Redis answers, else raise `Unavailable`."""
     with translated():
         await client.ping()
