@@ -9,14 +9,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from enum import Enum, IntEnum
-from typing import Any
+from itertools import count
+from typing import Any, TypeVar
 
 import structlog
 
+from scrapr.model.errors import Unavailable
+from scrapr.runtime import backoff
 from scrapr.runtime.loops import Loop, persist
 from scrapr.runtime.settings import DrainSettings
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 
 class State(Enum):
@@ -78,6 +82,25 @@ class Lifecycle:
         for task in late:
             log.error("deadline passed", step="cancel", loop=task.get_name())
         return within_grace and not late
+
+
+async def start_unless_stopped(start: Callable[[], Awaitable[T]], stop: asyncio.Event) -> T | None:
+    """What `start` gives, tried again while the world is `Unavailable`; None when `stop` is set before."""
+    stopping = asyncio.create_task(stop.wait(), name="stop")
+    try:
+        for failures in count(1):
+            starting = asyncio.ensure_future(start())
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not starting.done():
+                starting.cancel()
+                return None
+            if not isinstance(error := starting.exception(), Unavailable):
+                return starting.result()
+            log.warning("waiting to start", reason=error.detail)
+            await asyncio.wait({stopping}, timeout=backoff.delay(failures, most=2.0))
+    finally:
+        stopping.cancel()
+    return None
 
 
 async def _first_death(tasks: Sequence[asyncio.Task[None]], stop: asyncio.Event) -> BaseException | None:
