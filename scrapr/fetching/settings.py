@@ -1,0 +1,118 @@
+"""How a process goes to the web, and what one configuration may say about its own requests."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic_settings import NoDecode
+
+from scrapr import __version__
+
+Network: TypeAlias = IPv4Network | IPv6Network
+
+USER_AGENT = Field(min_length=3, max_length=500, pattern=r"^[A-Za-z][A-Za-z0-9_.-]*[ -~]*$")
+
+
+def _split(value: Any) -> Any:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+class FetchOptions(BaseModel):
+    """What one configuration changes for its own requests; what is null stays as the settings say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user_agent: Annotated[str, USER_AGENT] | None = Field(None, description="the User-Agent that is sent")
+    robots: bool | None = Field(None, description="whether robots.txt is obeyed")
+    pace: float | None = Field(
+        None, ge=0, le=3600, description="least seconds between two requests to a host"
+    )
+    adaptive: bool | None = Field(None, description="whether a host that strains is asked less often")
+    per_host: int | None = Field(None, ge=1, le=256, description="requests to one host at the same time")
+    retries: int | None = Field(None, ge=0, le=10, description="further tries of a request that failed")
+    timeout: float | None = Field(None, gt=0, le=300, description="seconds for one try, redirects included")
+
+
+class FetchSettings(BaseModel):
+    """How the web is visited: where to go at all, how much to take, how often to ask.
+
+    Sizes are bytes, times are seconds.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    allow: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="networks that may be visited though they are not public, as 127.0.0.0/8,10.1.0.0/16"
+    )
+    ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], NoDecode, BeforeValidator(_split)] = (
+        Field(
+            (80, 443, 8080, 8443),
+            description="ports that may be visited; addresses that `allow` names may be visited at any port",
+        )
+    )
+    ca_file: Path | None = Field(
+        None, description="file of further certificate authorities (PEM) for hosts with private certificates"
+    )
+    user_agent: Annotated[str, USER_AGENT] = Field(
+        f"scrapr/{__version__} (+https://scrapr.invalid/set-SCRAPR_FETCH_USER_AGENT-to-your-contact)",
+        description="the User-Agent that is sent: a product for robots.txt to name, and how to reach its operator",
+    )
+
+    timeout: float = Field(
+        30.0, gt=0, le=300, description="for one try, redirects and the whole body included"
+    )
+    connect_timeout: float = Field(10.0, gt=0, le=120, description="to connect to one address")
+    silence_timeout: float = Field(15.0, gt=0, le=300, description="between two arrivals of bytes")
+    body_limit: int = Field(
+        10_000_000, ge=1, le=100_000_000, description="the longest body, counted after decompression"
+    )
+    header_limit: int = Field(
+        16_384, ge=256, le=1_048_576, description="the longest header line of an answer"
+    )
+    header_count: int = Field(128, ge=8, le=1024, description="the most headers of an answer")
+    redirects: int = Field(5, ge=0, le=20, description="the most redirects that are followed")
+    connections: int = Field(256, ge=1, le=10_000, description="open connections to all hosts together")
+    keep_alive: float = Field(30.0, gt=0, le=600, description="for which an idle connection is kept")
+
+    retries: int = Field(2, ge=0, le=10, description="further tries after 429, 5xx and connection faults")
+    backoff_first: float = Field(0.5, gt=0, le=60, description="ceiling of the wait before the first retry")
+    backoff_most: float = Field(30.0, gt=0, le=600, description="ceiling of the wait before any retry")
+    retry_after_limit: float = Field(
+        120.0,
+        ge=0,
+        le=3600,
+        description="the longest Retry-After that a request waits for instead of failing",
+    )
+    patience: float = Field(
+        600.0, gt=0, le=86_400, description="the longest that a request waits for its turn at a host"
+    )
+
+    per_host: int = Field(4, ge=1, le=256, description="requests to one host at the same time")
+    pace: float = Field(
+        0.25, ge=0, le=3600, description="least time between two requests to a host; 0 is none"
+    )
+    adaptive: bool = Field(True, description="ask a host less often while it answers slowly or with errors")
+    adaptive_limit: float = Field(
+        30.0, ge=0, le=3600, description="the longest pace that a straining host gets"
+    )
+
+    robots: bool = Field(True, description="obey robots.txt (RFC 9309) and its Crawl-delay")
+    robots_ttl: float = Field(3600.0, ge=1, le=86_400, description="for which a robots.txt is kept")
+    robots_retry: float = Field(
+        60.0, ge=0, le=3600, description="after which a failing robots.txt is asked again"
+    )
+    robots_limit: int = Field(
+        512_000, ge=512_000, le=5_000_000, description="how much of a robots.txt is read; the rest is ignored"
+    )
+    crawl_delay_limit: float = Field(60.0, ge=0, le=3600, description="the longest Crawl-delay that is kept")
+
+    def with_options(self, options: FetchOptions | None) -> FetchSettings:
+        """These settings as one configuration changes them; what an operator bounds stays."""
+        if options is None:
+            return self
+        return self.model_copy(update=options.model_dump(exclude_none=True))
