@@ -1,0 +1,1 @@
+"""Where replicas run: one seam, `Fleet`, and its implementations (local processes)."""
