@@ -1,0 +1,240 @@
+"""From a configuration's JSON to plans, noting every problem on the way instead of stopping at the first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from scrapr.extraction import filters, finding, language, page, query, reading
+from scrapr.extraction.filters import Definition
+from scrapr.extraction.finding import Start
+from scrapr.extraction.plan import Collection, Followed, Many, Nothing, Object, Plan, Single
+from scrapr.extraction.query import Query
+from scrapr.extraction.syntax import SyntaxProblem
+from scrapr.model.errors import FieldError
+
+if TYPE_CHECKING:
+    from scrapr.extraction.rules import Rules
+
+MAX_SELECTOR_LENGTH = 10_000
+"""Characters in one selector string."""
+MAX_DEPTH = 16
+"""Objects, lists and parts within each other."""
+MAX_SELECTORS = 500
+"""Selector strings in one configuration."""
+MAX_FOLLOW_DEPTH = 3
+"""Links followed one after the other from a configuration's page."""
+MAX_NAME_LENGTH = 200
+"""Characters in a field's name."""
+
+P = TypeVar("P")
+_ALLOWED = 'a selector string, an object, a list with one of them, or {"$scope": …, "$select": …}'
+_PART = {"$scope", "$select", "$follow"}
+
+
+class MakeRules(Protocol):
+    """How the rules of a followed page are made."""
+
+    def __call__(
+        self,
+        selector: Any,
+        scope: str | None,
+        paginate: str | None,
+        plan: Plan,
+        start: Start,
+        next_link: Single | None,
+    ) -> Rules: ...
+
+
+_DOCUMENT = Start()
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where in the configuration the compiler is, and what that means for the page."""
+
+    field: str
+    """For errors: `scraper.selector[0].title`."""
+    path: str = ""
+    """For counts: `title`, `address.city`; empty for the whole selector."""
+    start: Start = _DOCUMENT
+    depth: int = 0
+    follows: int = 0
+
+    def inner(self, field: str, **changes: Any) -> Spot:
+        return replace(self, field=self.field + field, depth=self.depth + 1, **changes)
+
+    def named(self, name: str) -> str:
+        """The path of a part of this spot."""
+        return f"{self.path}.{name}" if self.path else name
+
+
+class Compiler:
+    """Compiles one configuration; `problems` is complete when it is done."""
+
+    def __init__(self, table: Mapping[str, Definition], make_rules: MakeRules):
+        self.problems: list[FieldError] = []
+        self._table = table
+        self._make_rules = make_rules
+        self._queries: dict[str, Query] = {}
+        self._selectors = 0
+
+    def rules(self, selector: Any, scope: Any, paginate: Any, field: str) -> Rules:
+        """The rules for a configuration; not to be used if there are problems."""
+        start = Start(scope=self._scope(scope, f"{field}.scope"))
+        plan = self.plan(selector, Spot(f"{field}.selector", start=start))
+        next_link = None
+        if paginate is not None:
+            next_link = self._single(paginate, Spot(f"{field}.paginate", "paginate"))
+        return self._make_rules(selector, scope, paginate, plan, start, next_link)
+
+    def plan(self, selector: Any, spot: Spot) -> Plan:
+        """The plan for any selector."""
+        if spot.depth > MAX_DEPTH:
+            return self._refuse(spot, "is nested too deeply", f"at most {MAX_DEPTH} levels")
+        if isinstance(selector, str):
+            return self._single(selector, spot) or Nothing()
+        if isinstance(selector, list):
+            return self._list(selector, spot)
+        if isinstance(selector, dict):
+            return (
+                self._part(selector, spot)
+                if any(key[:1] == "$" for key in selector)
+                else self._object(selector, spot)
+            )
+        return self._refuse(spot, "is no selector", _ALLOWED)
+
+    def _refuse(
+        self, spot: Spot, problem: str, allowed: str | None = None, position: int | None = None
+    ) -> Plan:
+        self.problems.append(
+            FieldError(field=spot.field, problem=problem, allowed=allowed, position=position)
+        )
+        return Nothing()
+
+    def _object(self, selector: dict[str, Any], spot: Spot) -> Plan:
+        fields = []
+        for name, part in selector.items():
+            inner = spot.inner(f".{name}", path=spot.named(name))
+            if (
+                not name
+                or len(name) > MAX_NAME_LENGTH
+                or any(sign == "\0" or "\ud800" <= sign < "\ue000" for sign in name)
+            ):
+                self._refuse(
+                    inner,
+                    "is no name for a field",
+                    f"1 to {MAX_NAME_LENGTH} characters, no NUL, no leading $",
+                )
+            fields.append((name, self.plan(part, inner)))
+        return Object(tuple(fields))
+
+    def _list(self, selector: list[Any], spot: Spot) -> Plan:
+        if len(selector) != 1:
+            return self._refuse(spot, f"is a list with {len(selector)} entries", "a list with one selector")
+        inner, only = spot.inner("[0]"), selector[0]
+        if isinstance(only, str):
+            return self._many(only, replace(inner, path=spot.path or "value"))
+        if not isinstance(only, dict | list):
+            return self._refuse(inner, "is no selector", _ALLOWED)
+        if isinstance(only, dict) and any(key[:1] == "$" for key in only):
+            return self._refuse(inner, "is a part within a list", '{"$scope": …, "$select": [ … ]}')
+        within = replace(inner, start=Start(document=False, scope=spot.start.scope, at_scope=True))
+        return Collection(self._scope_path(spot), finding.scopes(spot.start), self.plan(only, within))
+
+    @staticmethod
+    def _scope_path(spot: Spot) -> str:
+        return f"{spot.path}.$scope" if spot.path else "scope"
+
+    def _part(self, part: dict[str, Any], spot: Spot) -> Plan:
+        if unknown := sorted(part.keys() - _PART):
+            names = ", ".join(map(repr, unknown))
+            return self._refuse(
+                spot, f"has {names} beside keys that begin with $", "$scope, $select and $follow alone"
+            )
+        if "$select" not in part:
+            return self._refuse(spot, "has no $select", '{"$scope": …, "$select": …}')
+        if "$follow" in part:
+            return self._followed(part, spot)
+        scope = self._scope(part.get("$scope"), f"{spot.field}.$scope")
+        start = Start(document=spot.start.document, scope=scope)
+        return self.plan(part["$select"], spot.inner(".$select", start=start))
+
+    def _followed(self, part: dict[str, Any], spot: Spot) -> Plan:
+        if spot.follows >= MAX_FOLLOW_DEPTH:
+            return self._refuse(spot, "follows too many links in a row", f"at most {MAX_FOLLOW_DEPTH}")
+        start = Start(document=spot.start.document, at_scope=not spot.start.document)
+        link = self._single(part["$follow"], spot.inner(".$follow", path=spot.named("$follow"), start=start))
+        scope = self._scope(part.get("$scope"), f"{spot.field}.$scope")
+        there = Start(scope=scope)
+        select = spot.inner(".$select", path="", start=there, follows=spot.follows + 1)
+        plan = self.plan(part["$select"], select)
+        if link is None:
+            return Nothing()
+        return Followed(link, self._make_rules(part["$select"], part.get("$scope"), None, plan, there, None))
+
+    def _scope(self, scope: Any, field: str) -> Query | None:
+        if scope is None:
+            return None
+        spot = Spot(field)
+        if not isinstance(scope, str) or len(scope) > MAX_SELECTOR_LENGTH:
+            self._refuse(
+                spot, "is no CSS selector", f"text of at most {MAX_SELECTOR_LENGTH:,} characters, or null"
+            )
+            return None
+        try:
+            language.check_characters(scope)
+            return self._query(scope, 0)
+        except SyntaxProblem as problem:
+            self._refuse(spot, problem.problem, problem.allowed, problem.position)
+            return None
+
+    def _single(self, text: Any, spot: Spot) -> Single | None:
+        def make(selector: language.Selector, css: Query | None) -> Single:
+            chain = filters.chain(selector.calls, listed=False, table=self._table)
+            return Single(
+                spot.path or "value",
+                finding.first(spot.start, css),
+                reading.choose(selector.attribute),
+                chain.each,
+                selector.attribute,
+            )
+
+        return self._selector(text, spot, make)
+
+    def _many(self, text: str, spot: Spot) -> Plan:
+        def make(selector: language.Selector, css: Query | None) -> Many:
+            chain = filters.chain(selector.calls, listed=True, table=self._table)
+            return Many(
+                spot.path,
+                finding.every(spot.start, css),
+                reading.choose(selector.attribute),
+                chain.each,
+                chain.whole,
+            )
+
+        return self._selector(text, spot, make) or Nothing()
+
+    def _selector(
+        self, text: Any, spot: Spot, make: Callable[[language.Selector, Query | None], P]
+    ) -> P | None:
+        self._selectors += 1
+        if not isinstance(text, str) or len(text) > MAX_SELECTOR_LENGTH:
+            self._refuse(spot, "is no selector", f"text of at most {MAX_SELECTOR_LENGTH:,} characters")
+        elif self._selectors == MAX_SELECTORS + 1:
+            self._refuse(spot, "is one selector too many", f"at most {MAX_SELECTORS}")
+        elif self._selectors <= MAX_SELECTORS:
+            try:
+                selector = language.parse(text)
+                return make(selector, self._query(selector.css, selector.offset) if selector.css else None)
+            except SyntaxProblem as problem:
+                self._refuse(spot, problem.problem, problem.allowed, problem.position)
+        return None
+
+    def _query(self, css: str, offset: int) -> Query:
+        if (found := self._queries.get(css)) is None:
+            found = query.prepare(css, offset)
+            page.check(found, offset)
+            self._queries[css] = found
+        return found

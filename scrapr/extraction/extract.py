@@ -1,0 +1,122 @@
+"""From a page's text and rules to its value, its items and the next link."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from scrapr.extraction import links
+from scrapr.extraction.page import Page
+from scrapr.extraction.plan import Single
+from scrapr.extraction.rules import Rules
+from scrapr.extraction.values import MISSING, OpenObject, Pending, settle
+from scrapr.model.item import JSON
+
+
+@dataclass(frozen=True)
+class Follow:
+    """A link that a `{"$follow": …}` part asks to be followed, and the rules for the page behind it."""
+
+    path: tuple[str | int, ...]
+    """Where its result belongs, before empty items fall away: `(3, "page")` of the fourth item."""
+    url: str
+    rules: Rules
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """What was found on a page."""
+
+    value: JSON
+    """What X-Ray gives for the page; parts still to be followed are as on an empty page."""
+    items: list[dict[str, JSON]]
+    """The value as a list of objects; what is no object is one with a single field `value`."""
+    next_url: str | None
+    """The address of the next page, absolute and without a fragment."""
+    matches: dict[str, int]
+    """How many elements each selector found: `scope`, `title`, `address.city`, `paginate` …"""
+    unconverted: dict[str, int]
+    """For each field with a typed filter, how many values it could not convert; they are null."""
+    follows: tuple[Follow, ...] = ()
+    open_value: Any = field(default=None, repr=False)
+    """The value with its pending parts, for `fill`."""
+
+
+def extract(rules: Rules, text: str, url: str) -> Extraction:
+    """Take out of a page at `url` what `rules` ask for.
+
+    Raises `TooLarge` where the selectors take more of the page than is allowed; nothing else, whatever the text.
+    """
+    page = Page(text, url, is_open=rules.has_follows)
+    found = next(iter(rules.plan.values(page, page.document)), MISSING)
+    if rules.scope_query is not None:
+        page.matches["scope"] = len(page.scope(rules.scope_query).nodes)
+    next_url = None if rules.next_link is None else _find_next(page, rules.next_link)
+    extraction = Extraction(
+        value=None,
+        items=[],
+        next_url=next_url,
+        matches=dict(page.matches),
+        unconverted=dict(page.unconverted),
+        follows=tuple(Follow(path, *page.follows[index]) for index, path in sorted(_pending(found))),
+        open_value=found,
+    )
+    return _settled(extraction, [each.rules.on_nothing for each in extraction.follows])
+
+
+def fill(extraction: Extraction, results: Sequence[Extraction | None]) -> Extraction:
+    """Put the results of `extraction.follows`, in their order, where they belong.
+
+    `None` stands for a page that could not be had: its part is then as on an empty page. The results' counts join
+    the extraction's under the path of their part.
+    """
+    values = [
+        each.rules.on_nothing if result is None else MISSING if result.value is None else result.value
+        for each, result in zip(extraction.follows, results, strict=True)
+    ]
+    matches, unconverted = Counter(extraction.matches), Counter(extraction.unconverted)
+    for each, result in zip(extraction.follows, results, strict=True):
+        prefix = ".".join(part for part in each.path if isinstance(part, str))
+        for name, count in result.matches.items() if result else ():
+            matches[f"{prefix}.{name}" if prefix else name] += count
+        for name, count in result.unconverted.items() if result else ():
+            unconverted[f"{prefix}.{name}" if prefix else name] += count
+    counted = replace(extraction, matches=dict(matches), unconverted=dict(unconverted))
+    return _settled(counted, values)
+
+
+def _settled(extraction: Extraction, results: Sequence[Any]) -> Extraction:
+    value = settle(extraction.open_value, list(results)) if extraction.follows else extraction.open_value
+    value = None if value is MISSING else value
+    kept = extraction.open_value if extraction.follows else None
+    return replace(extraction, value=value, items=as_items(value), open_value=kept)
+
+
+def as_items(value: JSON) -> list[dict[str, JSON]]:
+    """`value` as a list of objects: each object as it is, anything else that is not empty as `{"value": …}`."""
+    parts = value if isinstance(value, list) else [value]
+    return [part if isinstance(part, dict) else {"value": part} for part in parts if _is_something(part)]
+
+
+def _is_something(value: JSON) -> bool:
+    return value is not None and value not in ("", [], {})
+
+
+def _find_next(page: Page, link: Single) -> str | None:
+    value = next(iter(link.values(page, page.document)), None)
+    if not isinstance(value, str):
+        return None
+    # The text of an element is an address only if it is a whole one: "Next" is not the page /Next.
+    return links.page_address(value if link.attribute in {"text", "html"} else page.base.join(value))
+
+
+def _pending(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[int, tuple[str | int, ...]]]:
+    if isinstance(value, Pending):
+        return [(value.index, path)]
+    if isinstance(value, OpenObject):
+        return [found for name, part in value.items() for found in _pending(part, (*path, name))]
+    if isinstance(value, list):
+        return [found for at, part in enumerate(value) for found in _pending(part, (*path, at))]
+    return []

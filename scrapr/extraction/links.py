@@ -1,0 +1,69 @@
+"""Links made absolute, as X-Ray and browsers do."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urldefrag, urljoin, urlsplit
+
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+_UNSAFE = re.compile(r"""[\x00-\x20"'<>\\^`{|}]""")
+_STRIPPED = " \t\r\n\f"
+LINKS = {
+    "href": frozenset({"a", "link"}),
+    "src": frozenset({"img", "script", "source", "track", "frame", "iframe"}),
+}
+"""The attributes that X-Ray makes absolute wherever they are read, and the elements on which it does."""
+
+
+def join(base: str, reference: str) -> str:
+    """The absolute URL that `reference` means on a page at `base`; `reference` itself where that cannot be said."""
+    reference = reference.strip(_STRIPPED)
+    if _ABSOLUTE.match(reference):
+        return reference
+    try:
+        joined = urljoin(base, reference.replace("\\", "/"))
+    except ValueError:
+        return reference
+    return _UNSAFE.sub(lambda found: f"%{ord(found.group()):02X}", joined)
+
+
+class Base:
+    """An address that many links are relative to."""
+
+    def __init__(self, url: str):
+        self.url = url
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
+        self._origin = f"{parts.scheme}://{parts.netloc}" if parts.netloc else ""
+
+    def join(self, reference: str) -> str:
+        """As `join`; quick for the ordinary `/path`."""
+        if (
+            self._origin
+            and reference[:1] == "/"
+            and reference[1:2] != "/"
+            and "/." not in reference
+            and not _UNSAFE.search(reference)
+        ):
+            return self._origin + reference
+        return join(self.url, reference) if self.url else reference
+
+
+def page_address(url: object) -> str | None:
+    """`url` without its fragment if a page can be fetched from it, else none."""
+    if not isinstance(url, str):
+        return None
+    try:
+        parts = urlsplit(url.strip(_STRIPPED))
+    except ValueError:
+        return None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        return None
+    return urldefrag(parts.geturl()).url
+
+
+def is_absolute(url: str) -> bool:
+    """Whether `url` names its own scheme."""
+    return _ABSOLUTE.match(url) is not None
