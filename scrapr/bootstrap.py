@@ -12,6 +12,8 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import setproctitle
@@ -42,7 +44,11 @@ if TYPE_CHECKING:
     import aiohttp
     from redis.asyncio import Redis
 
+    from scrapr.embedded.machine import Machine
+
 log = structlog.get_logger()
+SHARED = ("scrapr.extraction.extract", "scrapr.fetching.client", "scrapr.storage.mongo", "sqlite3")
+"""What a zygote imports beside this module: a role's own modules are small, and come with the role."""
 
 
 @dataclass(frozen=True)
@@ -225,3 +231,28 @@ async def _serve(role: Role, ground: Ground, lifecycle: Lifecycle, stop: asyncio
         )
         loops = (Loop("discovery", directory.announce), *role.loops)
         return await lifecycle.live(loops, stop=stop, release=release)
+
+
+def run_zygote(socket_path: Path) -> None:
+    """Import what roles have in common, and fork a role for each request until told to end."""
+    from scrapr.fleet import zygote
+
+    for shared in SHARED:
+        import_module(shared)
+    setproctitle.setproctitle("scrapr: zygote")
+    zygote.serve(socket_path, run_role)
+
+
+def open_machine(settings: Settings, *, data: Path, port_base: int) -> Machine:
+    """Everything on this machine, to be entered and run: MongoDB and Redis where none are given, and all roles."""
+    from scrapr.embedded.machine import Machine
+
+    return Machine(
+        settings.embedded.model_copy(update={"data": data}),
+        port_base=port_base,
+        host=settings.web.host,
+        zygote_command=[sys.executable, "-m", "scrapr", "zygote"],
+        mongo_url=settings.mongo.url.get_secret_value() or None,
+        redis_url=settings.redis.url.get_secret_value() or None,
+        environment={},
+    )

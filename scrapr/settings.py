@@ -124,8 +124,8 @@ def fields() -> Iterator[tuple[str, str, Any]]:
     """Every setting: its room, its name, and pydantic's description of it."""
     for room, part in Settings.model_fields.items():
         kind = part.annotation
-        assert isinstance(kind, type), room
-        assert issubclass(kind, BaseModel), room
+        if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
+            raise TypeError(f"{room} is no group of settings")
         for name, field in kind.model_fields.items():
             yield room, name, field
 

@@ -20,7 +20,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
-from scrapr.model.errors import Unavailable
+from scrapr.model.errors import Refused, Unavailable
 from scrapr.storage.settings import MongoSettings
 
 Document: TypeAlias = dict[str, Any]
@@ -36,8 +36,11 @@ TRANSIENT = frozenset(
 @asynccontextmanager
 async def connect(settings: MongoSettings, database: str) -> AsyncIterator[Database]:
     """The `database`; every write waits for the journal of a majority, every read sees only such writes."""
+    url = settings.url.get_secret_value()
+    if not url:
+        raise Refused("SCRAPR_MONGO_URL is not set; allowed: a mongodb:// URL, or `scrapr up`, which starts its own")
     client: AsyncMongoClient[Document] = AsyncMongoClient(
-        settings.url.get_secret_value(),
+        url,
         serverSelectionTimeoutMS=int(settings.timeout * 1000),
         timeoutMS=int(settings.timeout * 1000),
         appname="scrapr",

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import redis.asyncio
 import redis.exceptions
 
-from scrapr.model.errors import Unavailable
+from scrapr.model.errors import Refused, Unavailable
 from scrapr.storage.settings import RedisSettings
 
 Redis: TypeAlias = redis.asyncio.Redis
@@ -18,8 +18,11 @@ Redis: TypeAlias = redis.asyncio.Redis
 @asynccontextmanager
 async def connect(settings: RedisSettings) -> AsyncIterator[Redis]:
     """A client with a pool of connections; it connects when it is first used."""
+    url = settings.url.get_secret_value()
+    if not url:
+        raise Refused("SCRAPR_REDIS_URL is not set; allowed: a redis:// URL, or `scrapr up`, which starts its own")
     client = redis.asyncio.Redis.from_url(
-        settings.url.get_secret_value(),
+        url,
         socket_timeout=settings.timeout,
         socket_connect_timeout=settings.timeout,
     )

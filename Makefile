@@ -1,0 +1,52 @@
+# One definition of each check: CI, pre-commit and people call the same targets.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.PHONY: help install demo test lint types architecture check bench-flow lock image clean
+
+help: ## Show these targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
+
+$(INSTALLED): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "scrapr needs Python 3.11 or newer; try: make PYTHON=python3.12")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@touch $@
+
+install: $(INSTALLED) ## Make .venv with the locked dependencies
+
+demo: $(INSTALLED) ## Run the main job on a bundled site and show the data (ONCE=1: then end)
+	@$(BIN)/scrapr demo $(if $(ONCE),--once)
+
+test: check $(INSTALLED) ## Run every check and every test that this machine can run
+	$(BIN)/pytest
+
+check: lint types architecture ## Run every check that is no test
+
+lint: $(INSTALLED) ## Style
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: $(INSTALLED) ## Types of the package and the tests
+	$(BIN)/mypy -p scrapr
+	$(BIN)/mypy tests bench
+
+architecture: $(INSTALLED) ## Import rules
+	$(BIN)/lint-imports
+
+bench-flow: $(INSTALLED) ## Measure the way from a posted configuration to the endpoint
+	$(BIN)/python bench/flow.py
+
+lock: ## Lock the dependencies anew (needs uv)
+	uv pip compile pyproject.toml --extra embedded --group dev --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+
+image: ## Build the one image
+	docker build --tag scrapr .
+
+clean: ## Remove what the targets made
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,29 @@
+"""All commands, in the order in which the help shows them."""
+
+from __future__ import annotations
+
+import typer
+
+from scrapr.cli import inspection, machine, trial, work
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Turn any website into a live, versioned, authenticated JSON API.",
+)
+
+app.command("up", rich_help_panel="One machine")(machine.up)
+app.command("demo", rich_help_panel="One machine")(machine.demo)
+app.command("add", rich_help_panel="Work")(work.add)
+app.command("ls", rich_help_panel="Work")(work.ls)
+app.command("items", rich_help_panel="Work")(work.items)
+app.command("rm", rich_help_panel="Work")(work.rm)
+app.command("try", rich_help_panel="Work")(trial.try_)
+app.command("status", rich_help_panel="Operation")(inspection.status)
+app.command("health", rich_help_panel="Operation")(inspection.health)
+app.command("roles", rich_help_panel="Operation")(inspection.roles)
+app.command("settings", rich_help_panel="Operation")(inspection.settings)
+app.command("run", rich_help_panel="Operation")(machine.run)
+app.command("zygote", hidden=True)(machine.zygote)
+app.command("version", rich_help_panel="Operation")(inspection.version)

@@ -1,0 +1,117 @@
+"""Commands that tell how things are."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated, Any
+
+import typer
+
+from scrapr.cli.peers import Peers, PortBase, with_peers
+from scrapr.cli.tables import show_json, show_table
+
+
+def status(port_base: PortBase = None) -> None:
+    """Show the roles, the collections and their newest runs."""
+
+    async def act(peers: Peers) -> None:
+        found = await _ask_all(peers)
+        show_table(
+            ("role", "state", "url"), [(role, _state(answer), peers.urls[role]) for role, answer in found]
+        )
+        if not _is_ready(dict(found)["datasource"]):
+            raise typer.Exit(1)
+        print()
+        rows = [
+            (each.name, each.records, each.version, each.updated_at)
+            for each in await peers.datasource.collections()
+        ]
+        show_table(("collection", "records", "version", "updated"), rows)
+        print()
+        runs = await peers.datasource.runs(limit=10)
+        ends = [
+            (each.collection, each.finished_at, each.outcome, each.pages, each.items, each.error)
+            for each in runs
+        ]
+        show_table(("run of", "finished", "outcome", "pages", "items", "error"), ends)
+
+    with_peers(act, port_base)
+
+
+def health(
+    role: Annotated[str | None, typer.Option(help="Only this role.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="What the roles answered.")] = False,
+    port_base: PortBase = None,
+) -> None:
+    """Ask the roles of this machine whether they are ready; exit 1 if one is not."""
+    from scrapr.bootstrap import ROLES
+    from scrapr.model.errors import Refused
+
+    if role is not None and role not in ROLES:
+        raise Refused(f"role: {role!r} is no role; allowed: {', '.join(ROLES)}")
+
+    async def act(peers: Peers) -> list[tuple[str, Any]]:
+        return [(name, answer) for name, answer in await _ask_all(peers) if role in {None, name}]
+
+    found = with_peers(act, port_base)
+    if json:
+        show_json(dict(found))
+    else:
+        show_table(("role", "state"), [(name, _state(answer)) for name, answer in found])
+    if not all(_is_ready(answer) for _, answer in found):
+        raise typer.Exit(1)
+
+
+async def _ask_all(peers: Peers) -> list[tuple[str, Any]]:
+    answers = await asyncio.gather(*(_ask(peers, url) for url in peers.urls.values()))
+    return list(zip(peers.urls, answers, strict=True))
+
+
+async def _ask(peers: Peers, url: str) -> Any:
+    import aiohttp
+
+    try:
+        async with peers.session.get(f"{url}/v1/ready") as answer:
+            return await answer.json()
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return None
+
+
+def _is_ready(answer: Any) -> bool:
+    return bool(answer and answer.get("ready"))
+
+
+def _state(answer: Any) -> str:
+    if answer is None:
+        return "does not answer"
+    wrong = [f"{name}: {found}" for name, found in answer.get("checks", {}).items() if found != "ok"]
+    return "; ".join([answer.get("state", "unknown"), *wrong])
+
+
+def roles() -> None:
+    """List the roles: what each needs, gives, and its port."""
+    from scrapr.bootstrap import ROLES
+
+    rows = [(name, entry.port, ", ".join(entry.needs), entry.gives) for name, entry in ROLES.items()]
+    show_table(("role", "port", "needs", "gives"), rows)
+
+
+def settings(
+    changed: Annotated[
+        bool, typer.Option("--changed", help="Only those that differ from their defaults.")
+    ] = False,
+) -> None:
+    """List the settings of a process started here; secrets are hidden."""
+    from scrapr import settings as all_settings
+
+    shown = all_settings.show(all_settings.load())
+    show_table(
+        ("variable", "value"), [(name, value) for name, value, differs in shown if differs or not changed]
+    )
+
+
+def version() -> None:
+    """Print the version."""
+    import scrapr
+
+    print(scrapr.__version__)

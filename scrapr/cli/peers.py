@@ -1,0 +1,69 @@
+"""The roles of the machine that a command speaks to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, TypeVar
+
+import typer
+
+if TYPE_CHECKING:
+    import aiohttp
+
+    from scrapr.client.config import ConfigClient
+    from scrapr.client.datasource import DatasourceClient
+    from scrapr.client.endpoint import EndpointClient
+
+T = TypeVar("T")
+PORT_BASE = 3000
+PortBase = Annotated[
+    int | None,
+    typer.Option(min=1, max=65531, help="First port of the `scrapr up` to speak to.", show_default="3000"),
+]
+
+
+@dataclass(frozen=True)
+class Peers:
+    """Clients of the roles of one machine, and their URLs by role."""
+
+    config: ConfigClient
+    datasource: DatasourceClient
+    endpoint: EndpointClient
+    urls: dict[str, str]
+    session: aiohttp.ClientSession
+
+
+def with_peers(act: Callable[[Peers], Awaitable[T]], port_base: int | None) -> T:
+    """Do `act` with the roles of this machine."""
+
+    async def do() -> T:
+        async with _open(port_base) as peers:
+            return await act(peers)
+
+    return asyncio.run(do())
+
+
+@asynccontextmanager
+async def _open(port_base: int | None) -> AsyncIterator[Peers]:
+    from scrapr import settings as all_settings
+    from scrapr.bootstrap import ROLES
+    from scrapr.client.config import ConfigClient
+    from scrapr.client.datasource import DatasourceClient
+    from scrapr.client.endpoint import EndpointClient
+    from scrapr.client.transport import Transport, at, open_session
+
+    settings = all_settings.load()
+    base = port_base or settings.fleet.port_base
+    urls = {name: f"http://127.0.0.1:{entry.port - PORT_BASE + base}" for name, entry in ROLES.items()}
+    async with open_session(settings.client, settings.web.token.get_secret_value()) as session:
+        to = {name: Transport(session, at(url), settings.client) for name, url in urls.items()}
+        yield Peers(
+            config=ConfigClient(to["config"]),
+            datasource=DatasourceClient(to["datasource"]),
+            endpoint=EndpointClient(to["endpoint"]),
+            urls=urls,
+            session=session,
+        )

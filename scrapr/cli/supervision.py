@@ -1,0 +1,46 @@
+"""`scrapr up`: everything on this machine, until asked to stop."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from scrapr import settings as all_settings
+from scrapr.bootstrap import ROLES, open_machine
+from scrapr.runtime import log as logs
+from scrapr.runtime.signals import stop_on_signals
+
+READY_WITHIN = 60.0
+"""Seconds after which roles that are not ready are a failure; seldom more than five."""
+
+
+def run_machine(data: Path, port_base: int) -> int:
+    """Start everything, say where it is, and run until asked to stop; returns the exit code."""
+    settings = all_settings.load()
+    logs.configure(settings.log, role="up")
+    return asyncio.run(_run(settings, data, port_base))
+
+
+async def _run(settings: all_settings.Settings, data: Path, port_base: int) -> int:
+    stop = asyncio.Event()
+    stop_on_signals(stop)
+    async with (
+        open_machine(settings, data=data, port_base=port_base) as machine,
+        asyncio.TaskGroup() as group,
+    ):
+        running = group.create_task(machine.run(stop))
+        ready = group.create_task(machine.ready(READY_WITHIN))
+        await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done():
+            _tell(data, port_base)
+        ready.cancel()
+    return 0
+
+
+def _tell(data: Path, port_base: int) -> None:
+    base = port_base - min(entry.port for entry in ROLES.values())
+    option = "" if base == 0 else f" --port-base {port_base}"
+    print(f"scrapr is ready; its data and logs are under {data}")
+    for name, entry in ROLES.items():
+        print(f"  {name:<13} http://127.0.0.1:{entry.port + base}")
+    print(f"Next: scrapr add FILE.json{option} · scrapr status{option} · Ctrl-C stops everything")

@@ -1,0 +1,109 @@
+"""Commands on configurations and what they gather."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from scrapr.cli.peers import Peers, PortBase, with_peers
+from scrapr.cli.tables import show_items, show_json, show_table
+
+
+def add(
+    files: Annotated[list[str], typer.Argument(metavar="FILE…", help="JSON files, or - for standard input.")],
+    port_base: PortBase = None,
+) -> None:
+    """Add configurations, each a JSON object or a list of them."""
+    drafts = [draft for file in files for draft in _read(file)]
+
+    async def act(peers: Peers) -> None:
+        for draft in drafts:
+            added = await peers.config.add(draft)
+            print(f"{added.id}  {peers.urls['endpoint']}/v1/collections/{added.collection}/items")
+
+    with_peers(act, port_base)
+
+
+def _read(file: str) -> list[Any]:
+    from scrapr.model.errors import Refused
+    from scrapr.model.validation import read_json
+
+    try:
+        content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise Refused(f"{file}: {error.strerror}") from error
+    value = read_json(content)
+    return value if isinstance(value, list) else [value]
+
+
+def ls(
+    json: Annotated[bool, typer.Option("--json", help="The configurations as JSON.")] = False,
+    port_base: PortBase = None,
+) -> None:
+    """List configurations."""
+
+    async def act(peers: Peers) -> None:
+        found = [configuration async for configuration in peers.config.configurations()]
+        if json:
+            show_json([each.model_dump(mode="json") for each in found])
+            return
+        columns = ("id", "type", "collection", "source", "ttl", "pool", "container", "revision")
+        rows = [
+            (
+                each.id,
+                each.type,
+                each.collection,
+                each.scraper and each.scraper.source,
+                each.ttl,
+                each.pool,
+                each.container,
+                each.revision,
+            )
+            for each in found
+        ]
+        show_table(columns, rows)
+
+    with_peers(act, port_base)
+
+
+def items(
+    collection: str,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many; all if not given.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+    port_base: PortBase = None,
+) -> None:
+    """Show the items of a collection."""
+
+    async def act(peers: Peers) -> list[Any]:
+        found: list[Any] = []
+        async for item in peers.endpoint.items(collection):
+            if limit is not None and len(found) == limit:
+                break
+            found.append(item)
+        return found
+
+    found = with_peers(act, port_base)
+    if not json:
+        return show_items(found)
+    import orjson
+
+    for item in found:
+        sys.stdout.buffer.write(orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE))
+    return None
+
+
+def rm(
+    identities: Annotated[list[str], typer.Argument(metavar="ID…", help="Ids, as `scrapr ls` shows them.")],
+    port_base: PortBase = None,
+) -> None:
+    """Remove configurations; what they gathered stays."""
+
+    async def act(peers: Peers) -> None:
+        for identity in identities:
+            await peers.config.remove(identity)
+            print(f"{identity} removed")
+
+    with_peers(act, port_base)
