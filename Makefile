@@ -3,6 +3,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+LOCK := deploy/lock
+COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 INSTALLED := $(VENV)/.installed
 
 .PHONY: help install demo test lint types architecture check bench-flow lock image clean
@@ -10,10 +12,10 @@ INSTALLED := $(VENV)/.installed
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
 
-$(INSTALLED): requirements.lock pyproject.toml
+$(INSTALLED): $(LOCK)/development.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "scrapr needs Python 3.11 or newer; try: make PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r $(LOCK)/development.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
@@ -42,8 +44,9 @@ bench-flow: $(INSTALLED) ## Measure the way from a posted configuration to the e
 	$(BIN)/python bench/flow.py
 
 lock: ## Lock the dependencies anew (needs uv)
-	uv pip compile pyproject.toml --extra embedded --group dev --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --quiet --output-file requirements.lock
+	$(COMPILE) --extra embedded --group dev --output-file $(LOCK)/development.txt
+	$(COMPILE) --constraints $(LOCK)/development.txt --output-file $(LOCK)/image.txt
+	$(COMPILE) --constraints $(LOCK)/development.txt --only-group build --output-file $(LOCK)/build.txt
 
 image: ## Build the one image
 	docker build --tag scrapr .
