@@ -140,10 +140,10 @@ class LocalHosts:
         if start - now > patience:
             raise HostBusy(start - now)
         state.next_start = start + interval
-        if paced > now:
-            waited["pace"] = paced - now
-        if held > max(now, paced):
-            waited["hold"] = held - max(now, paced)
+        if held > now:
+            waited["hold"] = held - now
+        if start > max(now, held):
+            waited["pace"] = start - max(now, held)
         await asyncio.sleep(start - now)
         await self._sit_out(state, patience, waited)
 

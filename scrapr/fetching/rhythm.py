@@ -23,13 +23,16 @@ class Rhythm:
 def listen(rhythm: Rhythm, seconds: float, *, failed: bool, limit: float) -> Rhythm:
     """The rhythm after one more answer.
 
-    While a host answers with errors, or twice as slowly as at its best, the pace grows by half with each
-    answer, up to `limit` seconds; otherwise it shrinks by a fifth, and is none below a millisecond. The best
-    is forgotten by one per cent with each answer, so that a host that became slow for good is not punished
-    for ever.
+    A failure makes the pace grow by half, up to `limit` seconds. An answer twice as slow as the host's best
+    makes it at least the usual time of an answer, so that about one request is there at a time. Otherwise the
+    pace shrinks by a fifth, and is none below a millisecond. The best is forgotten by one per cent with each
+    answer, so that a host that became slow for good is not punished for ever.
     """
     usual = seconds if rhythm.usual == 0 else rhythm.usual + SMOOTHING * (seconds - rhythm.usual)
     best = usual if rhythm.best == 0 else min(usual, rhythm.best * FORGETTING)
-    if failed or (usual > NOTICEABLE and usual > STRAIN * best):
-        return Rhythm(usual, best, min(limit, max(rhythm.pace * 1.5, usual / 2, NOTICEABLE)))
-    return Rhythm(usual, best, rhythm.pace * 0.8 if rhythm.pace > 0.001 else 0.0)
+    pace = rhythm.pace * 0.8 if rhythm.pace > 0.001 else 0.0
+    if failed:
+        pace = max(rhythm.pace * 1.5, usual, NOTICEABLE)
+    elif usual > NOTICEABLE and usual > STRAIN * best:
+        pace = max(pace, usual)
+    return Rhythm(usual, best, min(limit, pace))

@@ -34,10 +34,17 @@ def parse_target(text: str | URL) -> URL:
         host = url.raw_host
         if not host:
             raise _refuse(text, "has no host")
-        url = url.with_fragment(None) if url.raw_fragment else url
+        if url.raw_path_qs == "/" or url.raw_fragment:
+            url = _tidied(url)
         return url if _NAME(host) and len(host) <= 254 else url.with_host(_canonical(host))
     except ValueError as error:
         raise _refuse(text, f"is no URL: {error}") from error
+
+
+def _tidied(url: URL) -> URL:
+    """The URL without a fragment, and with a path where it has none."""
+    url = url.with_fragment(None)
+    return url.with_path("/") if url.raw_path_qs == "/" else url
 
 
 def _refuse(text: str | URL, problem: str) -> FetchRefused:

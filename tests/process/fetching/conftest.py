@@ -49,8 +49,11 @@ def serve(stack: AsyncExitStack) -> Serve:
     """Start a server with one handler for all paths; gives its base URL."""
 
     async def start(handler: Handler, host: str = "127.0.0.1", **kwargs: Any) -> str:
+        async def handle(request: web.Request) -> web.StreamResponse:
+            return await handler(request)
+
         app = web.Application()
-        app.router.add_route("*", "/{path:.*}", handler)
+        app.router.add_route("*", "/{path:.*}", handle)
         runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=0.1)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
