@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := deploy/lock
-COMPILE := uv pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 INSTALLED := $(VENV)/.installed
 
 .PHONY: help install demo test lint types architecture check bench-flow lock image clean
@@ -44,9 +44,9 @@ bench-flow: $(INSTALLED) ## Measure the way from a posted configuration to the e
 	$(BIN)/python bench/flow.py
 
 lock: ## Lock the dependencies anew (needs uv)
-	$(COMPILE) --extra embedded --group dev --output-file $(LOCK)/development.txt
-	$(COMPILE) --constraints $(LOCK)/development.txt --output-file $(LOCK)/image.txt
-	$(COMPILE) --constraints $(LOCK)/development.txt --only-group build --output-file $(LOCK)/build.txt
+	$(COMPILE) pyproject.toml --extra embedded --group dev --output-file $(LOCK)/development.txt
+	$(COMPILE) pyproject.toml --constraints $(LOCK)/development.txt --output-file $(LOCK)/image.txt
+	$(COMPILE) --group build --constraints $(LOCK)/development.txt --output-file $(LOCK)/build.txt
 
 image: ## Build the one image
 	docker build --tag scrapr .
