@@ -44,6 +44,7 @@ class MakeRules(Protocol):
         plan: Plan,
         start: Start,
         next_link: Single | None,
+        demanding: tuple[Query, ...],
     ) -> Rules: ...
 
 
@@ -87,7 +88,7 @@ class Compiler:
         next_link = None
         if paginate is not None:
             next_link = self._single(paginate, Spot(f"{field}.paginate", "paginate"))
-        return self._make_rules(selector, scope, paginate, plan, start, next_link)
+        return self._make_rules(selector, scope, paginate, plan, start, next_link, self._demanding())
 
     def plan(self, selector: Any, spot: Spot) -> Plan:
         """The plan for any selector."""
@@ -104,6 +105,10 @@ class Compiler:
                 else self._object(selector, spot)
             )
         return self._refuse(spot, "is no selector", _ALLOWED)
+
+    def _demanding(self) -> tuple[Query, ...]:
+        """The queries so far that a page must be made ready for."""
+        return tuple(each for each in self._queries.values() if each.texts or each.counts_siblings)
 
     def _refuse(
         self, spot: Spot, problem: str, allowed: str | None = None, position: int | None = None
@@ -172,7 +177,10 @@ class Compiler:
         plan = self.plan(part["$select"], select)
         if link is None:
             return Nothing()
-        return Followed(link, self._make_rules(part["$select"], part.get("$scope"), None, plan, there, None))
+        rules = self._make_rules(
+            part["$select"], part.get("$scope"), None, plan, there, None, self._demanding()
+        )
+        return Followed(link, rules)
 
     def _scope(self, scope: Any, field: str) -> Query | None:
         if scope is None:

@@ -6,6 +6,7 @@ errors, and wants values quoted that cheerio takes bare.
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
 
@@ -16,8 +17,10 @@ MAX_COMPOUNDS = 200
 """Compound selectors (`li.next`) in one CSS selector, those within `:not()` and the like included."""
 MAX_NESTING = 8
 """Parentheses within parentheses in one CSS selector."""
-MAX_INNER_COMBINATORS = 2
-"""Combinators of one selector within `:not()`, `:is()` or `:has()`; lexbor's time grows with their power."""
+MAX_INNER_DESCENTS = 1
+"""Spaces and `~` in one selector within `:not()`, `:is()` or `:has()`; lexbor's time grows with their power."""
+TEXT_MARK = "scrapr-text-"
+"""How the attributes begin that stand for `:contains()`."""
 
 _SPACE = re.compile(r"[ \t\r\n\f]*")
 _NAME = re.compile(r"(?:\\[0-9a-fA-F]{1,6}[ \t\r\n\f]?|\\[^\r\n\f]|[\w\-\u00a0-\U0010ffff])+")
@@ -47,6 +50,19 @@ class Compound:
 
 
 @dataclass(frozen=True, slots=True)
+class TextTest:
+    """`:contains(text)`: elements found by `css` whose text holds `text` get the attribute `mark`.
+
+    Lexbor's own `:lexbor-contains` sees one text node at a time, and none of the descendants'.
+    """
+
+    css: str
+    text: str
+    any_case: bool
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class Complex:
     """Compounds, each with the combinator before it (`""` before the first, or a leading `>`)."""
 
@@ -60,8 +76,8 @@ def _spaced(combinator: str) -> str:
     return f" {combinator} " if combinator.strip() else combinator
 
 
-def parse(text: str, offset: int = 0) -> tuple[Complex, ...]:
-    """Read a selector list; positions of problems are counted from `offset` before `text`.
+def parse(text: str, offset: int = 0) -> tuple[tuple[Complex, ...], tuple[TextTest, ...]]:
+    """Read a selector list, and the tests of texts it needs; positions of problems count from `offset` before it.
 
     Raises `SyntaxProblem`.
     """
@@ -69,13 +85,15 @@ def parse(text: str, offset: int = 0) -> tuple[Complex, ...]:
     found = parser.selector_list(depth=0)
     if not parser.reader.done:
         raise parser.reader.problem(f"{parser.reader.peek()!r} has no place here")
-    return found
+    return found, tuple(parser.texts)
 
 
 class _Parser:
     def __init__(self, text: str, at: int):
         self.reader = Reader(text, at)
         self.compounds = 0
+        self.texts: list[TextTest] = []
+        self._within_has = False
 
     def selector_list(self, depth: int, *, relative: bool = False) -> tuple[Complex, ...]:
         if depth > MAX_NESTING:
@@ -93,9 +111,9 @@ class _Parser:
             parts.append((how, self.compound(depth)))
             if parts[-1][1].is_scope:
                 raise self.reader.problem(":scope may only come first", at=start)
-        if depth and len(parts) > MAX_INNER_COMBINATORS + 1:
+        if depth and sum(how in {" ", "~"} for how, _ in parts) > MAX_INNER_DESCENTS:
             raise self.reader.problem(
-                "has too many combinators in parentheses", f"at most {MAX_INNER_COMBINATORS}"
+                "has too many spaces or ~ in parentheses", f"at most {MAX_INNER_DESCENTS}"
             )
         return Complex(_without_scope(parts, self.reader))
 
@@ -133,8 +151,19 @@ class _Parser:
             raise self.reader.problem("has too many parts", f"at most {MAX_COMPOUNDS}")
         start = self.reader.at
         built = self._type()
-        while (part := self._simple(depth)) is not None:
-            built = replace(part, text=built.text + part.text, labels=built.labels | part.labels)
+        wanted: list[tuple[str, bool]] = []
+        while (part := self._simple(depth, wanted)) is not None:
+            built = replace(
+                built,
+                text=built.text + part.text,
+                labels=built.labels | part.labels,
+                is_scope=built.is_scope or part.is_scope,
+            )
+        for holds, any_case in wanted:
+            self.texts.append(
+                TextTest(built.text or "*", holds, any_case, _mark(built.text, holds, any_case))
+            )
+            built = replace(built, text=f"{built.text}[{self.texts[-1].mark}]")
         if self.reader.at == start:
             raise self.reader.problem(
                 "a selector is missing" if self.reader.done else "no selector begins like this"
@@ -150,7 +179,7 @@ class _Parser:
         name = unescape(found.group())
         return Compound(identifier(name), frozenset(), name.lower())
 
-    def _simple(self, depth: int) -> Compound | None:
+    def _simple(self, depth: int, wanted: list[tuple[str, bool]]) -> Compound | None:
         sign = self.reader.peek()
         if sign in {".", "#"}:
             start = self.reader.at
@@ -163,7 +192,7 @@ class _Parser:
         if sign == "[":
             return self._attribute()
         if sign == ":":
-            return self._pseudo(depth)
+            return self._pseudo(depth, wanted)
         return None
 
     def _attribute(self) -> Compound:
@@ -183,7 +212,7 @@ class _Parser:
             return Compound(f":not([{name}={value}{case}])", frozenset())
         return Compound(f"[{name}{found['how']}={value}{case}]", frozenset())
 
-    def _pseudo(self, depth: int) -> Compound:
+    def _pseudo(self, depth: int, wanted: list[tuple[str, bool]]) -> Compound:
         start = self.reader.at
         self.reader.at += 1
         if self.reader.peek() == ":":
@@ -198,14 +227,15 @@ class _Parser:
             raise self.reader.problem(f"there is no :{name}", pseudos.ALLOWED, at=start)
         if not self.reader.take("("):
             raise self.reader.problem(f":{name} needs an argument in parentheses", at=start)
-        return Compound(self._argument(name, start, depth), frozenset())
-
-    def _argument(self, name: str, start: int, depth: int) -> str:
         kind = pseudos.WITH_ARGUMENT[name]
         if kind is pseudos.Kind.SELECTORS:
-            return self._selectors(name, start, depth)
-        if kind is pseudos.Kind.TEXT:
-            return pseudos.contains(name, string(self._quoted(name, start)))
+            return Compound(self._selectors(name, start, depth), frozenset())
+        if kind is pseudos.Kind.POSITION:
+            return Compound(self._position(name, start), frozenset())
+        wanted.append((self._quoted(name, start), name == "icontains"))
+        return Compound("", frozenset())
+
+    def _position(self, name: str, start: int) -> str:
         body = self._body(name, start)
         if not pseudos.NTH.fullmatch(body):
             raise self.reader.problem(f":{name}({body}) is no position", "odd, even, 3, 2n+1 …", at=start)
@@ -225,8 +255,6 @@ class _Parser:
             raise self.reader.problem(f":{name}( is never closed", at=start)
         return f":{pseudos.RENAMED.get(name, name)}({', '.join(map(str, inner))})"
 
-    _within_has = False
-
     def _body(self, name: str, start: int) -> str:
         """What stands up to the parenthesis that closes the present one."""
         level, at = 1, self.reader.at
@@ -242,6 +270,11 @@ class _Parser:
     def _quoted(self, name: str, start: int) -> str:
         found = self.reader.match(pseudos.QUOTED)
         return unescape(found.group(2) if found else self._body(name, start))
+
+
+def _mark(css: str, text: str, any_case: bool) -> str:
+    told = f"{css}\0{text}\0{any_case}".encode()
+    return f"{TEXT_MARK}{hashlib.blake2s(told, digest_size=8).hexdigest()}"
 
 
 def _without_scope(parts: list[tuple[str, Compound]], reader: Reader) -> tuple[tuple[str, Compound], ...]:

@@ -50,6 +50,8 @@ def extract(rules: Rules, text: str, url: str) -> Extraction:
     Raises `TooLarge` where the selectors take more of the page than is allowed; nothing else, whatever the text.
     """
     page = Page(text, url, is_open=rules.has_follows)
+    for query in rules.demanding:
+        page.ready(query)
     found = next(iter(rules.plan.values(page, page.document)), MISSING)
     if rules.scope_query is not None:
         page.matches["scope"] = len(page.scope(rules.scope_query).nodes)

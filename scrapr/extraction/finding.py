@@ -10,16 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
 
-from scrapr.extraction.page import (
-    Node,
-    Page,
-    Place,
-    all_at_or_below,
-    all_below,
-    first_at_or_below,
-    first_below,
-)
+from scrapr.extraction.page import Page
+from scrapr.extraction.place import Node, Place
 from scrapr.extraction.query import Query
+from scrapr.extraction.search import all_at_or_below, all_below, first_at_or_below, first_below
 
 FindFirst = Callable[[Page, Place], list[Node | None]]
 FindAll = Callable[[Page, Place], list[list[Node]]]

@@ -1,21 +1,16 @@
-"""A parsed page, the places in it that selectors start from, and what they found there.
-
-Only here is selectolax touched. Its traps: `css` starts at the node itself; a selector list may report a node twice;
-`==` of nodes serialises both, so identity is `mem_id`; nodes must not outlive their parser.
-"""
+"""A parsed page: its document, its address, and the tally of what was found in it."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, LexborNode, SelectolaxError
+from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, SelectolaxError
 
-from scrapr.extraction import links
-from scrapr.extraction.css import Compound
-from scrapr.extraction.query import MARK, Query
+from scrapr.extraction import links, search
+from scrapr.extraction.place import Node, Place
+from scrapr.extraction.query import Query
 from scrapr.extraction.syntax import SyntaxProblem
 from scrapr.extraction.values import OpenList, OpenObject, Pending
 from scrapr.model.errors import TooLarge
@@ -27,96 +22,34 @@ MAX_TEXT = 32_000_000
 """Characters that one page's selectors may take together; nested elements repeat their text."""
 MAX_FOLLOWS = 1_000
 """Links that may be followed from one page."""
-
-Node = LexborNode
+MAX_SIBLING_PAIRS = 500_000_000
+"""The sum of the squares of all elements' numbers of children, where a selector counts siblings: a second or two."""
 
 _NOTHING = LexborHTMLParser("")
 
 
 def check(query: Query, offset: int) -> None:
     """Refuse what lexbor cannot parse, which it tells only when a selector is applied."""
+    texts = [query.everywhere, query.below, *(test.css for test in query.texts)]
     try:
-        _NOTHING.css(query.everywhere)
-        _NOTHING.css(query.below)
+        for text in [*texts, *(stage.below for stages in query.stages for stage in stages)]:
+            _NOTHING.css(text)
     except SelectolaxError as error:
         raise SyntaxProblem(offset, "is no CSS selector that can be applied here") from error
-
-
-class Place:
-    """Elements that the same selectors start from, and how they and their ancestors are called."""
-
-    def __init__(self, nodes: Sequence[Node]):
-        self.nodes = nodes
-
-    @cached_property
-    def tags(self) -> set[str]:
-        return {_tag(node) for node in self.nodes}
-
-    @cached_property
-    def labels(self) -> set[str]:
-        return _labels(self.nodes)
-
-    @cached_property
-    def _ancestors(self) -> list[Node]:
-        seen: dict[int, Node] = {}
-        for node in self.nodes:
-            above = node.parent
-            while above is not None and above.mem_id not in seen:
-                seen[above.mem_id] = above
-                above = above.parent
-        return list(seen.values())
-
-    @cached_property
-    def outer_tags(self) -> set[str]:
-        return {_tag(node) for node in self._ancestors}
-
-    @cached_property
-    def outer_labels(self) -> set[str]:
-        return _labels(self._ancestors)
-
-    def may_be(self, compounds: Iterable[Compound]) -> bool:
-        """Whether one of the elements could match one of `compounds`."""
-        return any(
-            (not it.tag or it.tag in self.tags) and (not it.labels or it.labels <= self.labels)
-            for it in compounds
-        )
-
-    def may_be_within(self, compounds: Iterable[Compound]) -> bool:
-        """Whether an ancestor of one of the elements could match one of `compounds`."""
-        return any(
-            (not it.tag or it.tag in self.outer_tags) and (not it.labels or it.labels <= self.outer_labels)
-            for it in compounds
-        )
-
-    def may_leak(self, query: Query) -> bool:
-        """Whether lexbor, looking for `query` from these elements, could find more than what is below them."""
-        return query.always_below or self.may_be(query.single) or self.may_be_within(query.outer)
-
-
-def _tag(node: Node) -> str:
-    return (node.tag or "").lower()
-
-
-def _labels(nodes: Iterable[Node]) -> set[str]:
-    found: set[str] = set()
-    for node in nodes:
-        attributes = node.attributes
-        found.update("." + name for name in (attributes.get("class") or "").lower().split())
-        if identity := attributes.get("id"):
-            found.add("#" + identity.lower())
-    return found
 
 
 class Page:
     """One page under extraction: its document, its address, and the tally of what was found in it."""
 
     def __init__(self, text: str, url: str, *, is_open: bool = False):
-        self._parser = LexborHTMLParser(_encodable(text), options=LexborDocumentOptions.WO_EVENTS)
+        self._parser = LexborHTMLParser(_encode(text), options=LexborDocumentOptions.WO_EVENTS)
         root = self._parser.root
         self.document = Place([] if root is None else [root])
         self.text = text
         self.size = len(text)
         self.taken = 0
+        self.has_marks = False
+        """Elements carry attributes that are not the page's own."""
         self.url = url
         self.matches: Counter[str] = Counter()
         self.unconverted: Counter[str] = Counter()
@@ -138,6 +71,32 @@ class Page:
     def templates(self) -> int:
         return self.text.lower().count("<template")
 
+    def ready(self, query: Query) -> None:
+        """Do what `query` needs before it is applied: mark the elements that hold its texts.
+
+        Raises `TooLarge` where it would take time out of all proportion.
+        """
+        if query.counts_siblings and self._sibling_pairs > MAX_SIBLING_PAIRS:
+            raise TooLarge(
+                f"The page has too many elements beside each other for the selector {query.source!r}"
+            )
+        for test in query.texts:
+            text = test.text.lower() if test.any_case else test.text
+            for node in [node for root in self.document.nodes for node in root.css(test.css)]:
+                held = node.text_lexbor()
+                self.take(len(held), query.source)
+                if text in (held.lower() if test.any_case else held):
+                    node.attrs[test.mark] = ""
+                    self.has_marks = True
+
+    @cached_property
+    def _sibling_pairs(self) -> int:
+        if self.text.count("<") ** 2 <= MAX_SIBLING_PAIRS:
+            return 0
+        nodes = [node for root in self.document.nodes for node in root.css("*")]
+        siblings = Counter(node.parent.mem_id for node in nodes if node.parent is not None)
+        return sum(count * count for count in siblings.values())
+
     def scope(self, query: Query) -> Place:
         """All that `query` finds in the document; found once, however often it is asked for."""
         if (place := self._scopes.get(id(query))) is None:
@@ -145,13 +104,10 @@ class Page:
         return place
 
     def everywhere(self, query: Query) -> list[Node]:
-        found = [node for root in self.document.nodes for node in root.css(query.everywhere)]
-        return _once(found) if query.repeats else found
+        return [node for root in self.document.nodes for node in search.everywhere(root, query)]
 
     def first(self, query: Query) -> Node | None:
-        for root in self.document.nodes:
-            return root.css_first(query.everywhere)
-        return None
+        return next((search.first(root, query) for root in self.document.nodes), None)
 
     def take(self, characters: int, path: str) -> None:
         """Account for text before it is made.
@@ -175,68 +131,9 @@ class Page:
         return Pending(len(self.follows) - 1)
 
 
-def _encodable(text: str) -> str:
-    """`text` without lone surrogates, which no encoding can say."""
+def _encode(text: str) -> bytes:
+    """`text` in UTF-8, which cannot say lone surrogates."""
     try:
-        text.encode()
+        return text.encode()
     except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
-
-
-def _once(nodes: list[Node]) -> list[Node]:
-    return list({node.mem_id: node for node in nodes}.values())
-
-
-def first_below(place: Place, query: Query) -> list[Node | None]:
-    """For each element of `place`, the first that `query` finds below it."""
-    if place.may_leak(query):
-        return [_first_below(node, query) for node in place.nodes]
-    text = query.everywhere
-    return [node.css_first(text) for node in place.nodes]
-
-
-def all_below(place: Place, query: Query) -> list[list[Node]]:
-    """For each element of `place`, all that `query` finds below it, in the order of the document."""
-    if place.may_leak(query):
-        return [_all_below(node, query) for node in place.nodes]
-    text = query.everywhere
-    found = [node.css(text) for node in place.nodes]
-    return [_once(nodes) for nodes in found] if query.repeats else found
-
-
-def all_at_or_below(place: Place, query: Query) -> list[list[Node]]:
-    """For each element of `place`: itself if `query` finds it in the document, else all below it."""
-    found = all_below(place, query)
-    if place.may_be(query.subjects):
-        return [[node] if _is(node, query) else nodes for node, nodes in zip(place.nodes, found, strict=True)]
-    return found
-
-
-def first_at_or_below(place: Place, query: Query) -> list[Node | None]:
-    """For each element of `place`: itself if `query` finds it in the document, else the first below it."""
-    found = first_below(place, query)
-    if place.may_be(query.subjects):
-        return [node if _is(node, query) else below for node, below in zip(place.nodes, found, strict=True)]
-    return found
-
-
-def _is(node: Node, query: Query) -> bool:
-    found = node.css_first(query.everywhere)
-    return found is not None and found.mem_id == node.mem_id
-
-
-def _first_below(node: Node, query: Query) -> Node | None:
-    node.attrs[MARK] = ""
-    try:
-        return node.css_first(query.below)
-    finally:
-        del node.attrs[MARK]
-
-
-def _all_below(node: Node, query: Query) -> list[Node]:
-    node.attrs[MARK] = ""
-    try:
-        return _once(node.css(query.below))
-    finally:
-        del node.attrs[MARK]
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from scrapr.extraction.filters import Filter
 from scrapr.extraction.finding import FindAll, FindFirst
-from scrapr.extraction.page import Page, Place
+from scrapr.extraction.page import Page
+from scrapr.extraction.place import Place
 from scrapr.extraction.reading import Reading
 from scrapr.extraction.values import MISSING, compact
 from scrapr.model.errors import TooLarge

@@ -56,12 +56,3 @@ NTH = re.compile(r"\s*(?:odd|even|[+-]?\d{1,9}|[+-]?\d{0,9}n(?:\s*[+-]\s*\d{1,9}
 QUOTED = re.compile(r"""\s*(["'])((?:\\.|(?!\1)[^\\])*)\1\s*\)""", re.DOTALL)
 
 ALLOWED = ", ".join(f":{name}" for name in (*_STRUCTURE, *WITH_ARGUMENT, "header", "checked")) + " …"
-
-
-def contains(name: str, text: str) -> str:
-    """Elements whose text holds `text` (a CSS string).
-
-    Lexbor looks into an element's own text nodes only, cheerio into its descendants' too.
-    """
-    own = f":lexbor-contains({text}{' i' if name == 'icontains' else ''})"
-    return f":is({own}, :has({own}))"

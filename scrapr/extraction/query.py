@@ -4,6 +4,9 @@ Cheerio looks for `a b` below an element as if `:scope` stood before it: neither
 outside is found, and what is outside is no `a` either. Lexbor starts at the element itself and lets `a` be any of its
 ancestors. Most selectors of most pages cannot tell the two apart, which `Query` knows by the names in them; for
 the others the element is marked with an attribute that `below` asks for.
+
+Lexbor also tries every way to place the ancestors of `a b c d`, which takes days on a page nested deeply enough. So a
+selector with two or more descendant combinators is found in stages, each of one: `a`, below it `b`, and so on.
 """
 
 from __future__ import annotations
@@ -12,18 +15,30 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scrapr.extraction import css
-from scrapr.extraction.css import Complex, Compound
+from scrapr.extraction.css import Complex, Compound, TextTest
 
 MARK = "scrapr-scope"
 """The attribute that the element below which `Query.below` looks must carry meanwhile."""
+MAX_AT_ONCE = 1
+"""Descendant combinators that lexbor is given in one go."""
+
 _MARKED = Compound(f"[{MARK}]", frozenset())
 _TBODY = Compound("tbody", frozenset(), "tbody")
 _TABLE_PARTS = frozenset({"", "table"})
 
 
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A part of a selector between its descendant combinators."""
+
+    everywhere: str
+    below: str
+    """Below the element that carries `MARK`; the first stage may begin at that element."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Query:
-    """A selector list for lexbor."""
+    """A selector list for lexbor; compared by identity."""
 
     source: str
     everywhere: str
@@ -40,6 +55,12 @@ class Query:
     """The only compound of alternatives that have no other: the starting element itself could match these."""
     outer: tuple[Compound, ...]
     """The other compounds: the starting element's ancestors could match these."""
+    stages: tuple[tuple[Stage, ...], ...]
+    """For each alternative its stages, if any of them has more than one; else nothing."""
+    texts: tuple[TextTest, ...]
+    """The texts to look for before the selector can be applied."""
+    counts_siblings: bool
+    """Lexbor's time grows with the square of the number of siblings."""
 
 
 def prepare(text: str, offset: int = 0) -> Query:
@@ -47,23 +68,43 @@ def prepare(text: str, offset: int = 0) -> Query:
 
     Raises `SyntaxProblem`.
     """
-    written = css.parse(text, offset)
+    written, texts = css.parse(text, offset)
     alternatives = [tabled for found in written for tabled in _with_tbody(found)]
-    outers = [part for found in alternatives for _, part in found.parts[:-1]]
+    everywhere = ", ".join(str(_in_document(found)) for found in alternatives)
     return Query(
         source=text,
-        everywhere=", ".join(str(_in_document(found)) for found in alternatives),
+        everywhere=everywhere,
         below=", ".join(str(marked) for found in alternatives for marked in _below_mark(found)),
         repeats=len(alternatives) > 1,
-        always_below=any(
-            how in {"+", "~"} or (not at and how)
-            for found in alternatives
-            for at, (how, _) in enumerate(found.parts)
-        ),
+        always_below=any(_is_beside(found) for found in alternatives),
         subjects=tuple(found.parts[-1][1] for found in alternatives),
         single=tuple(found.parts[0][1] for found in alternatives if len(found.parts) == 1),
-        outer=tuple(outers),
+        outer=tuple(part for found in alternatives for _, part in found.parts[:-1]),
+        stages=tuple(map(_stages, alternatives)) if any(map(_is_long, alternatives)) else (),
+        texts=texts,
+        counts_siblings="~" in everywhere.replace("~=", "") or ":nth-" in everywhere,
     )
+
+
+def _is_beside(found: Complex) -> bool:
+    return any(how in {"+", "~"} for how, _ in found.parts) or bool(found.parts[0][0])
+
+
+def _is_long(found: Complex) -> bool:
+    return sum(how == " " for how, _ in found.parts) > MAX_AT_ONCE
+
+
+def _stages(found: Complex) -> tuple[Stage, ...]:
+    starts = [at for at, (how, _) in enumerate(found.parts) if how == " " or not at]
+    pieces = [found.parts[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
+    return tuple(_stage(piece, begins=not at and len(pieces) > 1) for at, piece in enumerate(pieces))
+
+
+def _stage(piece: tuple[tuple[str, Compound], ...], *, begins: bool) -> Stage:
+    how, first = piece[0]
+    bare = Complex(((how.strip(), first), *piece[1:]))
+    below = _below_mark(bare, begins=begins) if begins else [_below_only(bare)]
+    return Stage(str(_in_document(bare)), ", ".join(map(str, below)))
 
 
 def _with_tbody(found: Complex) -> Iterator[Complex]:
@@ -82,11 +123,20 @@ def _in_document(found: Complex) -> Complex:
     return Complex((("", _adding(first, ":root")), *found.parts[1:]))
 
 
-def _below_mark(found: Complex) -> Iterable[Complex]:
-    """The element found is below the marked one, which may itself be the first of several compounds."""
+def _below_only(found: Complex) -> Complex:
+    """All of the selector is below the marked element."""
     how, first = found.parts[0]
-    yield Complex((("", _MARKED), (how or " ", first), *found.parts[1:]))
-    if not how and len(found.parts) > 1:
+    return Complex((("", _MARKED), (how or " ", first), *found.parts[1:]))
+
+
+def _below_mark(found: Complex, *, begins: bool = False) -> Iterable[Complex]:
+    """The element found is below the marked one, which may itself be the first of several compounds.
+
+    `begins`: it may be the only compound too, because others follow in later stages.
+    """
+    yield _below_only(found)
+    how, first = found.parts[0]
+    if not how and (begins or len(found.parts) > 1):
         yield Complex((("", _adding(first, _MARKED.text)), *found.parts[1:]))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from scrapr.extraction import links
-from scrapr.extraction.page import MAX_TEXT, Node, Page
+from scrapr.extraction.css import TEXT_MARK
+from scrapr.extraction.page import MAX_TEXT, Page
+from scrapr.extraction.place import Node
 from scrapr.extraction.values import MISSING
 from scrapr.model.errors import TooLarge
 
@@ -15,6 +18,7 @@ Reading = Callable[[Page, Sequence[Node | None]], list[Any]]
 MAX_TEMPLATES = 1000
 """`<template>`s in a page whose HTML is read: lexbor's serialiser recurses into them and may exhaust the stack."""
 
+_MARKS = re.compile(rf' {TEXT_MARK}[0-9a-f]{{16}}=""')
 _BOOLEAN = {
     *("async", "autofocus", "autoplay", "checked", "controls", "defer", "disabled", "hidden"),
     *("loop", "multiple", "open", "readonly", "required", "scoped", "selected"),
@@ -44,7 +48,8 @@ def read_html(page: Page, nodes: Sequence[Node | None]) -> list[Any]:
     """What is within each element as HTML; null where there is no element."""
     if page.templates > MAX_TEMPLATES:
         raise TooLarge(f"The page has more than {MAX_TEMPLATES} templates, so its HTML cannot be taken")
-    return _read_carefully(page, nodes, _inner_html, None)
+    values = _read_carefully(page, nodes, _inner_html, None)
+    return [value and _MARKS.sub("", value) for value in values] if page.has_marks else values
 
 
 def _inner_html(node: Node) -> str:

@@ -29,6 +29,8 @@ class Rules:
     plan: Plan = field(repr=False)
     scope_query: Query | None = field(repr=False)
     next_link: Single | None = field(repr=False)
+    demanding: tuple[Query, ...] = field(repr=False)
+    """Queries that a page must be made ready for before they are applied."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Compiled parts stay at home; the other process compiles again."""
@@ -81,9 +83,15 @@ def compile_with(
 
 
 def _make_rules(
-    selector: Any, scope: str | None, paginate: str | None, plan: Plan, start: Start, next_link: Single | None
+    selector: Any,
+    scope: str | None,
+    paginate: str | None,
+    plan: Plan,
+    start: Start,
+    next_link: Single | None,
+    demanding: tuple[Query, ...],
 ) -> Rules:
-    return Rules(selector, scope, paginate, plan, start.scope, next_link)
+    return Rules(selector, scope, paginate, plan, start.scope, next_link, demanding)
 
 
 def _compile_again(selector: JSON, scope: str | None, paginate: str | None) -> Rules:
