@@ -1,0 +1,50 @@
+"""The scraper, wired."""
+
+from __future__ import annotations
+
+from scrapr.client.config import ConfigClient
+from scrapr.client.datasource import DatasourceClient
+from scrapr.client.holder import Holder
+from scrapr.discovery.directory import Directory
+from scrapr.fetching.client import Client
+from scrapr.model.claim import ClaimRequest
+from scrapr.roles.scraper import http
+from scrapr.roles.scraper.run import Tools
+from scrapr.roles.scraper.service import Service
+from scrapr.roles.scraper.settings import ScraperSettings
+from scrapr.roles.scraper.starts import Starts
+from scrapr.roles.scraper.store import Store
+from scrapr.runtime.loops import Loop
+from scrapr.storage.redis import Redis
+from scrapr.web.role import Role
+
+
+async def build(
+    *,
+    redis: Redis,
+    config: ConfigClient,
+    datasource: DatasourceClient,
+    fetcher: Client,
+    claim: ClaimRequest,
+    settings: ScraperSettings,
+    directory: Directory,
+    token: str,
+) -> Role:
+    """A scraper that takes what `claim` asks for; `token` is what it shows to config's feed."""
+    store = Store(redis, settings)
+    holder = Holder(config, store, claim, token=token)
+    service = Service(holder, store, Tools(fetcher, datasource, settings), directory)
+    starts = Starts(service, config, directory, container=claim.container, deadline=settings.deadline)
+    return Role(
+        name="scraper",
+        home="/scraper/start",
+        routes=http.routes(service, starts, store, token=token),
+        loops=(
+            Loop("listen", holder.listen),
+            Loop("hold", holder.hold),
+            Loop("follow", service.follow),
+            Loop("work", service.work),
+        ),
+        checks={"redis": store.ping},
+        release=service.release,
+    )

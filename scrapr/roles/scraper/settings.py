@@ -1,0 +1,42 @@
+"""How many runs a scraper makes at once, how far they go, and how it stops."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class ScraperSettings(BaseModel):
+    """The scraper's bounds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    runs: int = Field(32, ge=1, le=10_000, description="runs at the same time in one process")
+    pages: int = Field(
+        10_000, ge=1, le=1_000_000, description="pages of one run at most; a run that has more is cut"
+    )
+    jitter: float = Field(
+        0.1, ge=0, le=0.5, description="part of the ttl by which a run may come earlier or later"
+    )
+    recover: float = Field(
+        10.0,
+        gt=0,
+        le=3600,
+        description="seconds before a run that never ended, twice in a row, is made again; doubled each time",
+    )
+    buffer: int = Field(
+        4, ge=1, le=1000, description="pages of one run that may wait for the datasource; then the run waits"
+    )
+    inline: int = Field(
+        50_000, ge=0, description="characters of a page that is extracted at once; longer ones in a thread"
+    )
+    deadline: float = Field(
+        10.0, ge=0, le=300, description="seconds for which a start waits for its runs before it answers 202"
+    )
+    finish: float = Field(
+        2.5, ge=0, description="seconds for runs at hand when the process stops; less than drain.grace"
+    )
+    hand_over: float = Field(
+        1.0, ge=0, description="seconds for runs that are cut then to hand over what they have"
+    )
+    recent: int = Field(100, ge=1, le=10_000, description="runs of a configuration that are remembered")
+    prefix: str = Field("scrapr", description="what the Redis keys of this installation begin with")
