@@ -70,7 +70,29 @@ class Receipt(BaseModel):
     run: str
 
 
+class Reduction(BaseModel):
+    """What the datasource made of a run: records that its pages changed, and those that its end removed.
+
+    `kept` is the reason why records that the run did not see stayed, if they did.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    created: int
+    updated: int
+    removed: int
+    unkeyed: int
+    kept: str | None = None
+    at: Time
+
+
+class ReducedRun(Run):
+    """A run as the datasource tells of it; without a `reduction` as long as it waits for its pages."""
+
+    reduction: Reduction | None = None
+
+
 class Runs(BaseModel):
     """Runs, newest first."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[ReducedRun | Run, ...]

@@ -1,0 +1,171 @@
+"""Values to MongoDB's documents and back. The users' own fields only ever lie inside of `values` and the like."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from bson import DBRef
+
+from scrapr.model.batch import Batch, Run
+from scrapr.model.change import Change
+from scrapr.model.collection import Collection
+from scrapr.model.record import Record
+from scrapr.model.times import now
+from scrapr.roles.datasource.standing import End, Feed, Kept, Page, Standing
+from scrapr.storage.mongo import Document
+
+SCALARS = frozenset((str, int, float, bool, type(None)))
+
+
+def plain(value: Any) -> Any:
+    """`value` as it was stored: PyMongo reads an object with `$ref` and `$id` as a DBRef, whoever wrote it."""
+    if type(value) in SCALARS:
+        return value
+    if isinstance(value, DBRef):
+        value = value.as_doc()
+    if isinstance(value, dict):
+        return {name: plain(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [plain(part) for part in value]
+    return value
+
+
+def inbox_id(run: str, page: int | None) -> str:
+    """The place of a run's page in the inbox, or of its end."""
+    return f"{run}:{'end' if page is None else page}"
+
+
+def document_of_batch(batch: Batch, run: str) -> Document:
+    """A batch as it lies in the inbox."""
+    return {
+        "_id": inbox_id(run, batch.page),
+        "waiting": "page",
+        "collection": batch.collection,
+        "run": run,
+        "page": batch.page,
+        "configuration": batch.configuration,
+        "epoch": batch.epoch,
+        "source": batch.source,
+        "key": list(batch.key),
+        "collect": dict(batch.collect),
+        "received_at": now(),
+        "data": batch.data,
+    }
+
+
+def document_of_end(run: Run) -> Document:
+    """A run's end as it lies in the inbox."""
+    fields = ("collection", "run", "configuration", "epoch", "outcome", "pages", "items", "unchanged_pages")
+    told = run.model_dump()
+    return {
+        "_id": inbox_id(run.run, None),
+        "waiting": "end",
+        **{name: told[name] for name in fields},
+        "received_at": now(),
+    }
+
+
+def page_of(document: Document) -> Page:
+    """A batch out of the inbox."""
+    return Page(
+        id=document["_id"],
+        run=document["run"],
+        items=[plain(item) for item in document["data"]],
+        received_at=document["received_at"],
+        configuration=document["configuration"],
+        key=tuple(document["key"]),
+        collect=document["collect"],
+    )
+
+
+def end_of(document: Document) -> End:
+    """A run's end out of the inbox."""
+    names = ("run", "received_at", "outcome", "pages", "items", "unchanged_pages", "configuration")
+    return End(id=document["_id"], **{name: document[name] for name in names})
+
+
+def standing_of(name: str, document: Document | None) -> Standing:
+    """A collection's standing; a collection that is not there yet stands at its beginning."""
+    if document is None:
+        return Standing(name)
+    names = ("version", "records", "order", "turn", "updated_at")
+    held = {feeder["configuration"]: feeder["held"] for feeder in document["feeders"]}
+    return Standing(name, **{each: document[each] for each in names}, held=held)
+
+
+def document_of_standing(standing: Standing) -> Document:
+    """A collection's document, without its `_id`."""
+    names = ("version", "records", "order", "turn", "updated_at")
+    feeders = [{"configuration": name, "held": held} for name, held in standing.held.items()]
+    return {**{each: getattr(standing, each) for each in names}, "feeders": feeders}
+
+
+def collection_of(document: Document) -> Collection:
+    """What callers are told of a collection."""
+    return Collection(
+        name=document["_id"],
+        version=document["version"],
+        records=document["records"],
+        updated_at=document["updated_at"],
+    )
+
+
+def kept_of(document: Document) -> Kept:
+    """A record as the reducer sees it."""
+    names = ("created", "version", "first_seen", "last_seen", "changed_at")
+    feeds = tuple(Feed(feed["configuration"], feed["run"], feed["order"]) for feed in document["feeds"])
+    values = plain(document["values"])
+    return Kept(document["_id"]["key"], values, **{name: document[name] for name in names}, feeds=feeds)
+
+
+def document_of_kept(collection: str, kept: Kept) -> Document:
+    """A record as it is stored."""
+    return {
+        "_id": {"collection": collection, "key": kept.key},
+        "values": kept.values,
+        "created": kept.created,
+        "version": kept.version,
+        "first_seen": kept.first_seen,
+        "last_seen": kept.last_seen,
+        "changed_at": kept.changed_at,
+        "feeds": [asdict(feed) for feed in kept.feeds],
+    }
+
+
+def record_of(document: Document) -> Record:
+    """A record as callers see it; it is not validated again, for it was written here."""
+    names = ("created", "version", "first_seen", "last_seen", "changed_at")
+    return Record.model_construct(
+        key=document["_id"]["key"],
+        values=plain(document["values"]),
+        **{name: document[name] for name in names},
+    )
+
+
+def document_of_change(change: Change) -> Document:
+    """A change as it is stored."""
+    return {
+        "_id": {"collection": change.collection, "version": change.version},
+        "key": change.key,
+        "op": change.op,
+        "before": change.before,
+        "after": change.after,
+        "run": change.run,
+        "at": change.at,
+    }
+
+
+def changes_of(documents: Iterable[Document]) -> tuple[Change, ...]:
+    """Changes as callers see them; they are not validated again, for they were written here."""
+    return tuple(
+        Change.model_construct(
+            collection=document["_id"]["collection"],
+            version=document["_id"]["version"],
+            before=plain(document["before"]),
+            after=plain(document["after"]),
+            **{name: document[name] for name in ("key", "op", "run", "at")},
+        )
+        for document in documents
+    )

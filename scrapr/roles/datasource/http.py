@@ -1,0 +1,170 @@
+"""The datasource's routes: batches in, records and changes out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, RootModel
+
+from scrapr.model.batch import Batch, Receipt, Run, Runs
+from scrapr.model.change import Change, Changes
+from scrapr.model.collection import Collections
+from scrapr.model.item import Item
+from scrapr.model.record import Records
+from scrapr.model.validation import read_json
+from scrapr.roles.datasource import intake
+from scrapr.roles.datasource.inbox import Inbox
+from scrapr.roles.datasource.store import Store
+from scrapr.web.call import Call
+from scrapr.web.routes import Route
+
+PAGE_MOST = 10_000
+Limit = Annotated[int, Field(ge=1, le=PAGE_MOST, description="how many at most")]
+
+
+class Submission(RootModel[Run | Batch]):
+    """What may be posted: a batch, or with `finished` the end of a run."""
+
+
+class RecordsQuery(BaseModel):
+    """Which page of a collection's records."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    after: Annotated[
+        int, Field(ge=0, description="go on after the record that was created as this version")
+    ] = 0
+    limit: Limit | None = None
+
+
+class ChangesQuery(BaseModel):
+    """Which stretch of a collection's changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since: Annotated[int, Field(ge=0, description="the version that the caller has")] = 0
+    limit: Limit = 1000
+
+
+class HistoryQuery(BaseModel):
+    """How much of a record's history."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limit: Limit = 1000
+
+
+class RunsQuery(BaseModel):
+    """Which runs."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    configuration: str | None = None
+    collection: str | None = None
+    limit: Annotated[int, Field(ge=1, le=1000, description="how many at most")] = 20
+
+
+class History(BaseModel):
+    """The changes of one record, oldest first."""
+
+    collection: str
+    key: str
+    changes: tuple[Change, ...]
+
+
+def routes(inbox: Inbox, store: Store) -> tuple[Route, ...]:
+    """All routes of the role."""
+    readers = _Readers(store)
+
+    async def accept(call: Call) -> Receipt:
+        text = await call.request.read()
+        return await inbox.accept(intake.understand(read_json(text), text))
+
+    return (
+        Route(
+            "POST",
+            "/items",
+            accept,
+            "Take a batch of items, or the end of a run; durable when answered",
+            body=Submission,
+            answer=Receipt,
+            refusals=(409,),
+        ),
+        Route("GET", "/collections", readers.collections, "All collections", answer=Collections),
+        Route(
+            "GET",
+            "/collections/{collection}",
+            readers.records,
+            "A collection's records, page by page, in the order of their creation",
+            query=RecordsQuery,
+            answer=Records,
+            refusals=(404,),
+        ),
+        Route(
+            "GET",
+            "/collections/{collection}/changes",
+            readers.changes,
+            "A collection's changes after a version",
+            query=ChangesQuery,
+            answer=Changes,
+            refusals=(404,),
+        ),
+        Route(
+            "GET",
+            "/collections/{collection}/records/{key}/history",
+            readers.history,
+            "The newest changes of one record, oldest first",
+            query=HistoryQuery,
+            answer=History,
+            refusals=(404,),
+        ),
+        Route("GET", "/runs", readers.runs, "The newest runs", query=RunsQuery, answer=Runs),
+    )
+
+
+class _Readers:
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def collections(self, call: Call) -> Collections | web.Response:
+        """All collections; without a version in the path their names alone."""
+        found = await self._store.list_collections()
+        return found if call.versioned else _bare([collection.name for collection in found.collections])
+
+    async def records(self, call: Call) -> Records | web.Response:
+        """A page of records; without a version in the path as the bare array of the thesis."""
+        query = call.query(RecordsQuery)
+        limit = query.limit or (1000 if call.versioned else PAGE_MOST)
+        page = await self._store.records(call.place("collection"), after=query.after, limit=limit)
+        if call.versioned:
+            return page
+        answer = _bare([record.public() for record in page.records])
+        if page.next is not None:
+            following = call.request.rel_url.update_query(after=page.next)
+            answer.headers["Link"] = f'<{following}>; rel="next"'
+        return answer
+
+    async def changes(self, call: Call) -> Changes:
+        """A stretch of changes."""
+        query = call.query(ChangesQuery)
+        return await self._store.changes(call.place("collection"), since=query.since, limit=query.limit)
+
+    async def history(self, call: Call) -> History:
+        """The changes of one record."""
+        collection, key = call.place("collection"), call.place("key")
+        changes = await self._store.history(collection, key, limit=call.query(HistoryQuery).limit)
+        return History.model_construct(collection=collection, key=key, changes=changes)
+
+    async def runs(self, call: Call) -> Runs:
+        """The newest runs."""
+        query = call.query(RunsQuery)
+        return await self._store.runs(
+            configuration=query.configuration, collection=query.collection, limit=query.limit
+        )
+
+
+def _bare(value: Sequence[Item] | Sequence[str]) -> web.Response:
+    return web.Response(body=orjson.dumps(value), content_type="application/json")

@@ -1,0 +1,174 @@
+"""The inbox: every batch and run end once, durable before it is acknowledged, waiting until it is reduced."""
+
+from __future__ import annotations
+
+import uuid
+from contextlib import suppress
+from time import monotonic
+from typing import Any
+
+import bson
+from bson.raw_bson import RawBSONDocument
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from scrapr.model.batch import Batch, Receipt, Run
+from scrapr.model.errors import Conflict, StaleEpoch, TooLarge, Unavailable
+from scrapr.roles.datasource import documents, metrics
+from scrapr.roles.datasource.settings import DatasourceSettings
+from scrapr.roles.datasource.standing import Effect, End, Page
+from scrapr.storage.mongo import Database, Document, translated
+
+DOCUMENT_MOST = 16 * 2**20 - 64 * 2**10
+"""Bytes of a document at most: MongoDB's limit, with room for what its reduction notes on it."""
+RECOUNT = 1.0
+"""Seconds for which a count of what waits holds."""
+ENDS_MOST = 100
+
+
+class Inbox:
+    """What scrapers hand over, in MongoDB's `inbox`, with the greatest epochs seen in `sources`."""
+
+    def __init__(self, database: Database, settings: DatasourceSettings) -> None:
+        self.batches = database["inbox"]
+        self.tokens = database["tokens"]
+        self._sources = database["sources"]
+        self._runs = database["runs"]
+        self._settings = settings
+        self._counted_at = -RECOUNT
+        self._is_full = False
+
+    async def accept(self, given: Batch | Run) -> Receipt:
+        """Keep a batch or a run's end; durable when this returns. A replay is acknowledged again.
+
+        Raises `StaleEpoch`, `TooLarge`, `Conflict`, and `Unavailable` when too much waits already.
+        """
+        await self._refuse_when_full()
+        await self._fence(given)
+        if isinstance(given, Run):
+            await self._keep_run(given)
+            is_new = await self._insert(documents.document_of_end(given))
+            return Receipt(accepted=0, duplicate=not is_new, run=given.run)
+        run = given.run or uuid.uuid4().hex
+        is_new = await self._insert(documents.document_of_batch(given, run))
+        metrics.ITEMS.inc(len(given.data) if is_new else 0)
+        return Receipt(accepted=len(given.data), duplicate=not is_new, run=run)
+
+    async def _refuse_when_full(self) -> None:
+        if monotonic() - self._counted_at > RECOUNT:
+            self._counted_at = monotonic()
+            with translated():
+                depth = await self.batches.count_documents(
+                    {"waiting": "page"}, limit=self._settings.depth + 1
+                )
+            metrics.DEPTH.set(depth)
+            self._is_full = depth > self._settings.depth
+        if self._is_full:
+            raise Unavailable(
+                f"More than {self._settings.depth} batches wait to be reduced",
+                retry_after=self._settings.retry_after,
+            )
+
+    async def _fence(self, given: Batch | Run) -> None:
+        """Refuse what a late holder still sends, and remember the greatest epoch of each configuration."""
+        if given.configuration is None or given.epoch is None:
+            return
+        who = {"_id": given.configuration}
+        with translated():
+            source = await self._sources.find_one(who)
+            if source is None or source["epoch"] < given.epoch:
+                grown = {"$max": {"epoch": given.epoch}}
+                source = await self._sources.find_one_and_update(
+                    who, grown, upsert=True, return_document=ReturnDocument.AFTER
+                )
+        greatest = source["epoch"] if source else given.epoch
+        if greatest > given.epoch:
+            metrics.BATCHES.labels("stale").inc()
+            raise StaleEpoch(
+                f"Epoch {given.epoch} of configuration {given.configuration} is over; "
+                f"its claim is in epoch {greatest}"
+            )
+
+    async def _keep_run(self, run: Run) -> None:
+        """Before its end: an end that is in the inbox always has its run."""
+        with translated(), suppress(DuplicateKeyError):
+            await self._runs.insert_one({"_id": run.run, **run.model_dump(exclude={"run", "finished"})})
+
+    async def _insert(self, document: Document) -> bool:
+        """Whether `document` is new here."""
+        encoded = RawBSONDocument(bson.encode(document))
+        if len(encoded.raw) > DOCUMENT_MOST:
+            raise TooLarge(
+                f"The batch takes {len(encoded.raw)} bytes as BSON; allowed: {DOCUMENT_MOST}; send its items "
+                "as several pages"
+            )
+        try:
+            with translated():
+                await self.batches.insert_one(encoded)
+        except DuplicateKeyError:
+            await self._check_replay(document)
+            metrics.BATCHES.labels("duplicate").inc()
+            return False
+        metrics.BATCHES.labels("new").inc()
+        return True
+
+    async def _check_replay(self, document: Document) -> None:
+        with translated():
+            stored = await self.batches.find_one({"_id": document["_id"]}, {"collection": 1})
+        if stored and stored["collection"] != document["collection"]:
+            raise Conflict(
+                f"Run {document['run']} belongs to the collection {stored['collection']}; "
+                "a run feeds one collection"
+            )
+
+    async def waiting(self, collection: str) -> tuple[list[Page], bool]:
+        """The batches of a collection that wait, oldest first, as many as one transaction takes; and if more do."""
+        pages: list[Page] = []
+        items = 0
+        found = self.batches.find(
+            {"waiting": "page", "collection": collection},
+            sort=[("received_at", 1), ("page", 1)],
+            limit=self._settings.gather_batches,
+        )
+        with translated():
+            async with found:
+                async for document in found:
+                    items += len(document["data"])
+                    if pages and items > self._settings.gather_items:
+                        return pages, True
+                    pages.append(documents.page_of(document))
+        return pages, len(pages) == self._settings.gather_batches
+
+    async def ends(self, collection: str) -> list[End]:
+        """The run ends of a collection that wait, oldest first."""
+        found = self.batches.find(
+            {"waiting": "end", "collection": collection}, sort=[("received_at", 1)], limit=ENDS_MOST
+        )
+        with translated():
+            return [documents.end_of(document) async for document in found]
+
+    async def effects(self, run: str) -> dict[int, Effect]:
+        """What the reduced pages of a run did, by their numbers."""
+        names = ("order", "created", "updated", "unkeyed", "fresh", "held")
+        # ';' follows ':', so this is every id that begins with the run and a colon.
+        pages = {"_id": {"$gt": f"{run}:", "$lt": f"{run};"}, "effect": {"$exists": True}, "page": {"$gt": 0}}
+        with translated():
+            return {
+                each["page"]: Effect(**{name: each["effect"][name] for name in names})
+                async for each in self.batches.find(pages, {"page": 1, "effect": 1})
+            }
+
+    async def collections_waiting(self) -> list[str]:
+        """The collections in which something waits."""
+        with translated():
+            names: list[Any] = await self.batches.distinct(
+                "collection", {"waiting": {"$in": ["page", "end"]}}
+            )
+        return names
+
+    async def set_aside(self, batch: str, reason: str) -> None:
+        """Keep a batch that can never be reduced, with the reason, out of the others' way."""
+        with translated():
+            await self.batches.update_one(
+                {"_id": batch, "waiting": "page"}, {"$unset": {"waiting": ""}, "$set": {"spoiled": reason}}
+            )

@@ -1,0 +1,50 @@
+"""The indexes of the datasource's collections, made when a replica starts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+
+from pymongo.errors import CollectionInvalid, OperationFailure
+
+from scrapr.roles.datasource.settings import DatasourceSettings
+from scrapr.storage.mongo import Collection, Database, translated
+
+OTHER_OPTIONS = 85
+"""The index is there with another time to live."""
+
+
+async def prepare(database: Database, settings: DatasourceSettings) -> None:
+    """Make what is missing; a retention that was changed in the settings holds for what is kept already."""
+    with translated():
+        with suppress(CollectionInvalid):
+            # It has no index of its own, and two transactions must not meet in creating it.
+            await database.create_collection("collections")
+        await database["inbox"].create_index(
+            # Only what waits is in it, so it stays small however much is kept for replay.
+            _up("waiting", "collection", "received_at", "page"),
+            partialFilterExpression={"waiting": {"$exists": True}},
+        )
+        await database["records"].create_index(_up("_id.collection", "created"))
+        await database["records"].create_index(_up("feeds.configuration", "feeds.order"))
+        await database["changes"].create_index(_up("_id.collection", "key", "_id.version"))
+        await database["runs"].create_index([("configuration", 1), ("started_at", -1)])
+        await database["runs"].create_index([("collection", 1), ("started_at", -1)])
+        await database["runs"].create_index([("started_at", -1)])
+        await _expire(database["inbox"], "reduced_at", settings.inbox_retention)
+        await _expire(database["runs"], "finished_at", settings.run_retention)
+        await _expire(database["unkeyed"], "at", settings.unkeyed_retention)
+
+
+def _up(*fields: str) -> Sequence[tuple[str, int]]:
+    return [(field, 1) for field in fields]
+
+
+async def _expire(collection: Collection, field: str, seconds: int) -> None:
+    try:
+        await collection.create_index(field, expireAfterSeconds=seconds)
+    except OperationFailure as error:
+        if error.code != OTHER_OPTIONS:
+            raise
+        index = {"keyPattern": {field: 1}, "expireAfterSeconds": seconds}
+        await collection.database.command("collMod", collection.name, index=index)

@@ -1,0 +1,188 @@
+"""The ledger: one transaction takes a collection from one standing to the next, or leaves it as it is.
+
+What it reads is read outside of the transaction. That is safe because the collection's `turn` is read first and
+compared within it: had another replica written in between, its turn would be another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from bson.errors import InvalidDocument
+from pymongo import ReplaceOne, UpdateMany, UpdateOne
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
+
+from scrapr.model.errors import TooLarge
+from scrapr.model.times import now
+from scrapr.roles.datasource import documents
+from scrapr.roles.datasource.settings import DatasourceSettings
+from scrapr.roles.datasource.standing import Effect, End, Fold, Kept, Page, Standing
+from scrapr.storage.mongo import Database, Document, translated
+
+TAKEN = frozenset({112, 11000})
+"""Write conflict, duplicate key: another replica is at, or already did, the same."""
+OVERSIZE = frozenset({10334, 17419, 17420})
+"""A document would grow beyond MongoDB's limit."""
+
+
+class Outrun(Exception):
+    """Another replica reduced first; nothing was written."""
+
+
+class Ledger:
+    """Records, changes and standings, and the transaction that writes them together."""
+
+    def __init__(self, database: Database, settings: DatasourceSettings) -> None:
+        self._database = database
+        self._collections = database["collections"]
+        self._records = database["records"]
+        self._changes = database["changes"]
+        self._inbox = database["inbox"]
+        self._runs = database["runs"]
+        self._unkeyed = database["unkeyed"]
+        self._unkeyed_most = settings.unkeyed
+
+    async def standing(self, collection: str) -> Standing:
+        """Where a collection is."""
+        with translated():
+            found = await self._collections.find_one({"_id": collection})
+        return documents.standing_of(collection, found)
+
+    async def recall(self, collection: str, keys: Iterable[str]) -> dict[str, Kept]:
+        """The records with these keys, as far as there are any."""
+        wanted = [{"collection": collection, "key": key} for key in keys]
+        return {kept.key: kept for kept in await self._find_kept({"_id": {"$in": wanted}}, 0)}
+
+    async def unseen(self, collection: str, configuration: str, since: int, most: int) -> list[Kept]:
+        """Up to `most` records that `configuration` feeds and no batch from order `since` on saw, oldest first."""
+        feed = {"$elemMatch": {"configuration": configuration, "order": {"$lt": since}}}
+        return await self._find_kept({"_id.collection": collection, "feeds": feed}, most)
+
+    async def _find_kept(self, query: Document, most: int) -> list[Kept]:
+        found = self._records.find(query, limit=most, sort=[("created", 1)] if most else None)
+        with translated():
+            return [documents.kept_of(document) for document in await found.to_list()]
+
+    async def reduce(self, fold: Fold, pages: Iterable[Page]) -> None:
+        """Write what `pages` were folded to. Raises `Outrun`, `Unavailable`, and `TooLarge` for what cannot be kept."""
+        async with self._transaction() as session:
+            await self._write(fold, session)
+            await self._mark([_reduced(id_, effect) for id_, effect in fold.effects.items()], session)
+            if aside := [_aside(fold, page, self._unkeyed_most) for page in pages if page.id in fold.unkeyed]:
+                await self._unkeyed.insert_many(aside, session=session)
+
+    async def end(self, fold: Fold, end: End, reduction: Document) -> None:
+        """Write a part of a run's end; with the last part, the run learns what its `reduction` was."""
+        async with self._transaction() as session:
+            await self._write(fold, session)
+            learned: Document = {"$inc": {"removed": len(fold.removed)}}
+            if fold.effects:
+                await self._mark([_reduced(id_, effect) for id_, effect in fold.effects.items()], session)
+                learned["$set"] = {"reduction": reduction}
+            await self._runs.update_one({"_id": end.run}, learned, session=session)
+
+    async def _write(self, fold: Fold, session: AsyncClientSession) -> None:
+        name = fold.before.name
+        await self._take_turn(fold, session)
+        writes: list[ReplaceOne[Document] | UpdateMany] = [*_records(name, fold), *_sightings(name, fold)]
+        if writes:
+            await self._records.bulk_write(writes, session=session)
+        if fold.removed:
+            gone = [{"collection": name, "key": key} for key in fold.removed]
+            await self._records.delete_many({"_id": {"$in": gone}}, session=session)
+        if fold.changes:
+            changes = map(documents.document_of_change, fold.changes)
+            await self._changes.insert_many(changes, session=session)
+
+    async def _take_turn(self, fold: Fold, session: AsyncClientSession) -> None:
+        """First of all writes: where two replicas meet, the later one learns it here."""
+        before = fold.before
+        after = {**documents.document_of_standing(fold.after), "turn": before.turn + 1}
+        if before.turn == 0:
+            await self._collections.insert_one({"_id": before.name, **after}, session=session)
+            return
+        guard = {"_id": before.name, "turn": before.turn}
+        taken = await self._collections.update_one(guard, {"$set": after}, session=session)
+        if not taken.matched_count:
+            raise Outrun(before.name)
+
+    async def _mark(self, marks: list[UpdateOne], session: AsyncClientSession) -> None:
+        marked = await self._inbox.bulk_write(marks, ordered=False, session=session)
+        if marked.matched_count != len(marks):
+            raise Outrun("a batch is reduced already")
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[AsyncClientSession]:
+        with translated(), _judged():
+            async with (
+                self._database.client.start_session() as session,
+                await session.start_transaction(write_concern=self._database.write_concern),
+            ):
+                yield session
+
+
+@contextmanager
+def _judged() -> Iterator[None]:
+    """Tell apart what a transaction may meet beside an unavailable server."""
+    try:
+        yield
+    except (DocumentTooLarge, InvalidDocument) as error:
+        raise TooLarge(f"A record, or its change, would be too large: {error}") from error
+    except OperationFailure as error:
+        codes = {error.code, *_codes_within(error)}
+        if codes & TAKEN:
+            raise Outrun(str(error)) from error
+        if codes & OVERSIZE:
+            raise TooLarge(f"A record, or its change, would be too large: {error}") from error
+        raise
+
+
+def _codes_within(error: OperationFailure) -> Iterator[Any]:
+    if isinstance(error, BulkWriteError):
+        yield from (each.get("code") for each in error.details.get("writeErrors", ()))
+
+
+def _records(collection: str, fold: Fold) -> Iterator[ReplaceOne[Document]]:
+    """Whole documents, never update operators: a user's field may be called `$set` or `a.b`."""
+    for kept in fold.written:
+        document = documents.document_of_kept(collection, kept)
+        yield ReplaceOne({"_id": document["_id"]}, document, upsert=True)
+
+
+def _sightings(collection: str, fold: Fold) -> Iterator[UpdateMany]:
+    for sighting in fold.sightings:
+        feed = sighting.feed
+        yield UpdateMany(
+            {"_id": {"$in": [{"collection": collection, "key": key} for key in sighting.keys]}},
+            {
+                "$set": {
+                    "last_seen": sighting.at,
+                    "feeds.$[feed].run": feed.run,
+                    "feeds.$[feed].order": feed.order,
+                }
+            },
+            array_filters=[{"feed.configuration": feed.configuration}],
+        )
+
+
+def _reduced(id_: str, effect: Effect) -> UpdateOne:
+    note = {"reduced_at": now(), "order": effect.order, "effect": asdict(effect)}
+    return UpdateOne({"_id": id_, "waiting": {"$exists": True}}, {"$set": note, "$unset": {"waiting": ""}})
+
+
+def _aside(fold: Fold, page: Page, most: int) -> Document:
+    items = fold.unkeyed[page.id]
+    return {
+        "_id": page.id,
+        "collection": fold.before.name,
+        "run": page.run,
+        "configuration": page.configuration,
+        "key": list(page.key),
+        "count": len(items),
+        "items": list(items[:most]),
+        "at": now(),
+    }

@@ -1,0 +1,153 @@
+"""Pages folded into records and changes; no input, no output, no clock.
+
+Each page is folded by itself, one after the other, so that gathering pages into one transaction or into many
+gives the same records with the same versions, and replaying them in their order gives them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from scrapr.model.change import Change, differ
+from scrapr.model.item import Item
+from scrapr.roles.datasource.merge import key_of, merge
+from scrapr.roles.datasource.standing import Effect, Feed, Fold, Kept, Page, Sighting, Standing
+
+
+@dataclass(frozen=True)
+class Step:
+    """One page's part of a fold. `written` are new, changed or fed by one more; `sighting` names the others."""
+
+    standing: Standing
+    effect: Effect
+    records: Mapping[str, Kept]
+    written: frozenset[str]
+    changes: tuple[Change, ...]
+    sighting: Sighting
+    unkeyed: tuple[Item, ...]
+
+
+def keys_of(pages: Iterable[Page]) -> set[str]:
+    """The keys that `pages` touch."""
+    return {key for page in pages for item in page.items if (key := key_of(item, page.key)) is not None}
+
+
+def fold(standing: Standing, old: Mapping[str, Kept], pages: Sequence[Page], *, most: int) -> Fold:
+    """What `pages`, in this order, make of a collection; `old` holds its records of the keys they touch.
+
+    `most` bounds the lists in which values gather.
+    """
+    now, records, steps = standing, dict(old), dict[str, Step]()
+    for page in pages:
+        steps[page.id] = step = fold_page(now, records, page, most=most)
+        records.update(step.records)
+        now = step.standing
+    written = dict.fromkeys(key for step in steps.values() for key in step.records if key in step.written)
+    return Fold(
+        before=standing,
+        after=now,
+        changes=tuple(change for step in steps.values() for change in step.changes),
+        written=tuple(records[key] for key in written),
+        sightings=tuple(_spare(steps.values(), written)),
+        effects={page: step.effect for page, step in steps.items()},
+        unkeyed={page: step.unkeyed for page, step in steps.items() if step.unkeyed},
+    )
+
+
+def _spare(steps: Iterable[Step], written: Mapping[str, None]) -> Iterator[Sighting]:
+    """The sightings of those records that are not written as a whole anyway."""
+    for step in steps:
+        if keys := tuple(key for key in step.sighting.keys if key not in written):
+            yield replace(step.sighting, keys=keys)
+
+
+def fold_page(standing: Standing, old: Mapping[str, Kept], page: Page, *, most: int) -> Step:
+    """One page's step: at most one change of each record, in the order in which the page names them."""
+    feed = Feed(page.configuration, page.run, standing.order + 1)
+    at = standing.time_of(page.received_at)
+    keyed, unkeyed = _sort_out(page)
+    records: dict[str, Kept] = {}
+    changes: list[Change] = []
+    for key, items in keyed.items():
+        before = old.get(key)
+        values = merge(before.values if before else {}, items, page.collect, most=most)
+        version = standing.version + len(changes) + 1
+        if change := _compare(standing.name, key, before, values, version, page.run, at):
+            changes.append(change)
+        records[key] = _keep(key, before, values, change, feed, at)
+    known = {key: old[key].fed_by(feed.configuration) for key in records if key in old}
+    sighted = tuple(key for key, fed in known.items() if fed and records[key].version == old[key].version)
+    created = len(records) - len(known)
+    joined = len(records) - sum(fed is not None for fed in known.values())
+    return Step(
+        standing=_advance(standing, feed, at, created=created, changes=len(changes), joined=joined),
+        effect=Effect(
+            order=feed.order,
+            created=created,
+            updated=len(changes) - created,
+            unkeyed=len(unkeyed),
+            fresh=len(records) - sum(fed is not None and fed.run == feed.run for fed in known.values()),
+            held=standing.held.get(feed.configuration, 0) if feed.configuration else 0,
+        ),
+        records=records,
+        written=frozenset(records.keys() - set(sighted)),
+        changes=tuple(changes),
+        sighting=Sighting(feed, at, sighted),
+        unkeyed=tuple(unkeyed),
+    )
+
+
+def _sort_out(page: Page) -> tuple[dict[str, list[Item]], list[Item]]:
+    keyed: dict[str, list[Item]] = {}
+    unkeyed: list[Item] = []
+    for item in page.items:
+        key = key_of(item, page.key)
+        (unkeyed if key is None else keyed.setdefault(key, [])).append(item)
+    return keyed, unkeyed
+
+
+def _compare(
+    collection: str, key: str, before: Kept | None, values: Item, version: int, run: str, at: datetime
+) -> Change | None:
+    """The change from a record to its new values, or None where there is none."""
+    if before is None:
+        return Change.model_construct(
+            collection=collection, version=version, key=key, op="create", after=values, run=run, at=at
+        )
+    old, new = differ(before.values, values)
+    if not old and not new:
+        return None
+    return Change.model_construct(
+        collection=collection, version=version, key=key, op="update", before=old, after=new, run=run, at=at
+    )
+
+
+def _keep(
+    key: str, before: Kept | None, values: Item, change: Change | None, feed: Feed, at: datetime
+) -> Kept:
+    if before is None:
+        version = change.version if change else 0
+        return Kept(key, values, version, version, at, at, at, (feed,))
+    others = tuple(each for each in before.feeds if each.configuration != feed.configuration)
+    feeds = (*others, feed)
+    if change is None:
+        return replace(before, last_seen=at, feeds=feeds)
+    return replace(before, values=values, version=change.version, last_seen=at, changed_at=at, feeds=feeds)
+
+
+def _advance(
+    standing: Standing, feed: Feed, at: datetime, *, created: int, changes: int, joined: int
+) -> Standing:
+    held = dict(standing.held)
+    if feed.configuration is not None and joined:
+        held[feed.configuration] = held.get(feed.configuration, 0) + joined
+    return replace(
+        standing,
+        version=standing.version + changes,
+        records=standing.records + created,
+        order=feed.order,
+        updated_at=at if changes else standing.updated_at,
+        held=held,
+    )

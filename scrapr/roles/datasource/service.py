@@ -1,0 +1,172 @@
+"""The reducer: woken by the inbox, it reduces what waits, collection by collection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+from time import perf_counter
+from typing import Any
+
+import structlog
+
+from scrapr.model.batch import Reduction
+from scrapr.model.errors import TooLarge
+from scrapr.model.times import now
+from scrapr.roles.datasource import metrics, removal
+from scrapr.roles.datasource.agenda import Agenda
+from scrapr.roles.datasource.inbox import Inbox
+from scrapr.roles.datasource.ledger import Ledger, Outrun
+from scrapr.roles.datasource.reduce import fold, keys_of
+from scrapr.roles.datasource.settings import DatasourceSettings
+from scrapr.roles.datasource.standing import Effect, End, Fold, Page, Standing
+from scrapr.runtime import backoff
+from scrapr.storage.change_stream import Bookmark, watch
+from scrapr.storage.mongo import Collection, Document
+
+log = structlog.get_logger()
+ARRIVALS: list[Document] = [
+    {"$match": {"operationType": "insert"}},
+    {"$project": {"collection": "$fullDocument.collection"}},
+]
+"""What is inserted into the inbox, without the items."""
+OUTRUN_PAUSE = 0.01
+
+
+class Settled(Bookmark):
+    """A bookmark that only moves when all that was heard of before is reduced."""
+
+    def __init__(self, tokens: Collection, name: str, agenda: Agenda) -> None:
+        super().__init__(tokens, name)
+        self._agenda = agenda
+
+    async def save(self, token: Any) -> None:
+        """Store `token` if nothing that came before it waits in this process."""
+        if self._agenda.settled:
+            await super().save(token)
+
+
+class Reducer:
+    """Reduces batches and run ends, each once. Several replicas may: the faster one wins, the other looks again."""
+
+    def __init__(self, inbox: Inbox, ledger: Ledger, settings: DatasourceSettings) -> None:
+        self._inbox = inbox
+        self._ledger = ledger
+        self._settings = settings
+        self._agenda = Agenda()
+
+    async def listen(self) -> None:
+        """Mark the collections for which something arrives, until cancelled."""
+        bookmark = Settled(self._inbox.tokens, "inbox", self._agenda)
+        async for event in watch(self._inbox.batches, ARRIVALS, bookmark=bookmark):
+            if event is None:
+                await self._mark_all()
+            else:
+                self._agenda.mark(event["collection"])
+
+    async def reconcile(self) -> None:
+        """Look at the whole inbox at once and then now and then: the safety net, and the patience with ends."""
+        while True:
+            await self._mark_all()
+            await asyncio.sleep(self._settings.reconcile)
+
+    async def work(self) -> None:
+        """Reduce one marked collection after the other, until cancelled."""
+        while True:
+            async with self._agenda.next() as collection:
+                try:
+                    more = await self._reduce(collection)
+                except Outrun:
+                    metrics.OUTRUN.inc()
+                    await asyncio.sleep(backoff.delay(1, first=OUTRUN_PAUSE))
+                    more = True
+                if more:
+                    self._agenda.mark(collection)
+
+    async def drain(self) -> None:
+        """Take nothing new and finish what is at hand."""
+        await self._agenda.close()
+
+    async def _mark_all(self) -> None:
+        for collection in await self._inbox.collections_waiting():
+            self._agenda.mark(collection)
+
+    async def _reduce(self, collection: str) -> bool:
+        """Reduce what one transaction takes; whether there may be more."""
+        standing, (pages, more), ends = await asyncio.gather(
+            self._ledger.standing(collection), self._inbox.waiting(collection), self._inbox.ends(collection)
+        )
+        if pages:
+            await self._reduce_pages(standing, pages)
+        are_done = [await self._end(collection, end) for end in ends]
+        return more or not all(are_done)
+
+    async def _reduce_pages(self, standing: Standing, pages: Sequence[Page]) -> None:
+        """Reduce `pages`; what cannot be reduced even alone is set aside, or it would stop all that follows."""
+        try:
+            await self._fold(standing, pages)
+        except TooLarge as error:
+            if len(pages) == 1:
+                metrics.SPOILED.inc()
+                log.error("batch set aside", collection=standing.name, batch=pages[0].id, reason=error.detail)
+                await self._inbox.set_aside(pages[0].id, error.detail)
+                return
+            for page in pages:
+                await self._reduce_pages(await self._ledger.standing(standing.name), [page])
+
+    async def _fold(self, standing: Standing, pages: Sequence[Page]) -> None:
+        started = perf_counter()
+        old = await self._ledger.recall(standing.name, keys_of(pages))
+        folded = fold(standing, old, pages, most=self._settings.collected)
+        await self._ledger.reduce(folded, pages)
+        seconds = perf_counter() - started
+        metrics.REDUCTION.observe(seconds)
+        metrics.LAG.observe(max(0.0, (now() - pages[0].received_at).total_seconds()))
+        metrics.UNKEYED.inc(sum(effect.unkeyed for effect in folded.effects.values()))
+        _count(folded, len(pages))
+        log.debug("batches", **_canonical(folded), batches=len(pages), ms=round(seconds * 1e3, 1))
+
+    async def _end(self, collection: str, end: End) -> bool:
+        """Reduce a run's end if its pages are; False if there is a part of it left to do."""
+        effects = await self._inbox.effects(end.run)
+        whole = removal.is_whole(end, effects)
+        if not whole and now() - end.received_at < timedelta(seconds=self._settings.patience):
+            return True
+        kept = removal.why_keep(end, list(effects.values()), whole=whole)
+        standing = await self._ledger.standing(collection)
+        unseen = []
+        if kept is None and end.configuration is not None:
+            since = removal.began(list(effects.values()))
+            unseen = await self._ledger.unseen(
+                collection, end.configuration, since, self._settings.gather_items
+            )
+        is_last = len(unseen) < self._settings.gather_items
+        part = removal.forget(standing, end, unseen, is_last=is_last)
+        await self._ledger.end(part, end, _reduction(effects, kept))
+        _count(part, 1 if is_last else 0)
+        if is_last:
+            log.info("run", run=end.run, configuration=end.configuration, kept=kept, **_canonical(part))
+        return is_last
+
+
+def _reduction(effects: dict[int, Effect], kept: str | None) -> Document:
+    sums = {
+        name: sum(getattr(effect, name) for effect in effects.values())
+        for name in ("created", "updated", "unkeyed")
+    }
+    return Reduction(**sums, removed=0, kept=kept, at=now()).model_dump()
+
+
+def _count(folded: Fold, batches: int) -> None:
+    metrics.REDUCED.inc(batches)
+    for change in folded.changes:
+        metrics.CHANGES.labels(change.op).inc()
+
+
+def _canonical(folded: Fold) -> dict[str, Any]:
+    return {
+        "collection": folded.after.name,
+        "version": folded.after.version,
+        "changes": len(folded.changes),
+        "removed": len(folded.removed),
+    }

@@ -1,0 +1,37 @@
+"""What the datasource accepts at once, how much it reduces at once, and how long it keeps what."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+DAY = 86_400
+
+
+class DatasourceSettings(BaseModel):
+    """The datasource's bounds."""
+
+    model_config = ConfigDict(frozen=True)
+
+    depth: int = Field(
+        10_000, ge=1, description="batches that may wait to be reduced before more are refused with 503"
+    )
+    retry_after: float = Field(2.0, gt=0, description="seconds after which a refused batch may be sent again")
+    reducers: int = Field(4, ge=1, le=64, description="collections that one replica reduces at once")
+    gather_items: int = Field(
+        2000, ge=1, le=100_000, description="items reduced in one transaction, if more than one batch waits"
+    )
+    gather_batches: int = Field(500, ge=1, le=10_000, description="batches reduced in one transaction")
+    reconcile: float = Field(30.0, gt=0, description="seconds between two looks for work that no event told")
+    patience: float = Field(
+        3600.0, gt=0, description="seconds that a run's end waits for its pages before it counts as broken"
+    )
+    collected: int = Field(
+        10_000, ge=1, le=1_000_000, description="values that one list of a record gathers at most"
+    )
+    push: int = Field(
+        1000, ge=0, le=10_000, description="changes told in one push; of more, only the version is told"
+    )
+    inbox_retention: int = Field(7 * DAY, ge=3600, description="seconds that a reduced batch is kept")
+    run_retention: int = Field(30 * DAY, ge=3600, description="seconds that a finished run is kept")
+    unkeyed_retention: int = Field(7 * DAY, ge=3600, description="seconds that items without a key are kept")
+    unkeyed: int = Field(100, ge=0, le=10_000, description="items without a key kept of one batch")

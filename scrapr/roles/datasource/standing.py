@@ -1,0 +1,122 @@
+"""What the reducer reads and writes, as values: a collection's standing, its records, pages, and a fold of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from scrapr.model.change import Change
+from scrapr.model.item import Item
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """Who feeds a record, in which run it last did, and with which batch of the collection."""
+
+    configuration: str | None
+    run: str
+    order: int
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record as it is stored: its values, its versions, its times, and who feeds it."""
+
+    key: str
+    values: Item
+    created: int
+    version: int
+    first_seen: datetime
+    last_seen: datetime
+    changed_at: datetime
+    feeds: tuple[Feed, ...]
+
+    def fed_by(self, configuration: str | None) -> Feed | None:
+        """The feed of `configuration`, if it feeds this record."""
+        return next((feed for feed in self.feeds if feed.configuration == configuration), None)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a collection is. `order` counts its reduced batches; `turn` its transactions, to guard the next."""
+
+    name: str
+    version: int = 0
+    records: int = 0
+    order: int = 0
+    turn: int = 0
+    updated_at: datetime | None = None
+    held: Mapping[str, int] = field(default_factory=dict)
+    """How many records each configuration feeds."""
+
+    def time_of(self, received_at: datetime) -> datetime:
+        """When a batch takes effect: as it was received, but never before the collection's newest change."""
+        return max(received_at, self.updated_at or received_at)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A batch out of the inbox. `id` is its place there."""
+
+    id: str
+    run: str
+    items: Sequence[Item]
+    received_at: datetime
+    configuration: str | None = None
+    key: tuple[str, ...] = ("title",)
+    collect: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class End:
+    """A run's end out of the inbox."""
+
+    id: str
+    run: str
+    received_at: datetime
+    outcome: str
+    pages: int
+    items: int
+    unchanged_pages: int = 0
+    configuration: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What reducing one page did; with the others of its run it tells whether the run may remove records.
+
+    `fresh` counts the records that the run saw here first; `held` those that the configuration fed before.
+    """
+
+    order: int
+    created: int = 0
+    updated: int = 0
+    unkeyed: int = 0
+    fresh: int = 0
+    held: int = 0
+
+
+@dataclass(frozen=True)
+class Sighting:
+    """Records that a feed saw again and did not change."""
+
+    feed: Feed
+    at: datetime
+    keys: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fold:
+    """What one transaction writes: `before` becomes `after`, all of it or nothing."""
+
+    before: Standing
+    after: Standing
+    changes: tuple[Change, ...] = ()
+    written: tuple[Kept, ...] = ()
+    removed: tuple[str, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+    effects: Mapping[str, Effect] = field(default_factory=dict)
+    """By the id of the page in the inbox."""
+    unkeyed: Mapping[str, tuple[Item, ...]] = field(default_factory=dict)
+    """Items without a key, by the id of their page."""

@@ -1,0 +1,111 @@
+"""What callers may read: collections, records, changes, histories, runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bson import MaxKey
+
+from scrapr.model.batch import ReducedRun, Runs
+from scrapr.model.change import Change, Changes
+from scrapr.model.collection import Collections, near
+from scrapr.model.errors import NotFound
+from scrapr.model.record import Records
+from scrapr.roles.datasource import documents
+from scrapr.storage.mongo import Database, Document, translated
+
+
+class Store:
+    """The readers' side of the datasource's database."""
+
+    def __init__(self, database: Database) -> None:
+        self.collections = database["collections"]
+        self._records = database["records"]
+        self._changes = database["changes"]
+        self._runs = database["runs"]
+
+    async def list_collections(self) -> Collections:
+        """All collections, by name."""
+        found = self.collections.find({}, {"feeders": 0}, sort=[("_id", 1)])
+        with translated():
+            return Collections(collections=tuple([documents.collection_of(each) async for each in found]))
+
+    async def version(self, collection: str) -> int:
+        """A collection's version; 0 where nothing was reduced into it yet."""
+        with translated():
+            found = await self.collections.find_one({"_id": collection}, {"version": 1})
+        return found["version"] if found else 0
+
+    async def known_version(self, collection: str) -> int:
+        """A collection's version. Raises `NotFound`, which lists near names."""
+        with translated():
+            found = await self.collections.find_one({"_id": collection}, {"version": 1})
+            if found is not None:
+                version: int = found["version"]
+                return version
+            names: list[Any] = [each["_id"] async for each in self.collections.find({}, {"_id": 1})]
+        meant = near(collection, names)
+        hint = f"; did you mean {', '.join(meant)}?" if meant else ""
+        raise NotFound(f"There is no collection {collection[:100]!r}{hint}")
+
+    async def records(self, collection: str, *, after: int, limit: int) -> Records:
+        """A page of records in the order of their creation.
+
+        `version` is read first: a record may be newer than it, and never older.
+        """
+        version = await self.known_version(collection)
+        found = self._records.find(
+            {"_id.collection": collection, "created": {"$gt": after}}, sort=[("created", 1)], limit=limit
+        )
+        with translated():
+            records = tuple([documents.record_of(each) for each in await found.to_list()])
+        return Records.model_construct(
+            collection=collection,
+            version=version,
+            records=records,
+            next=records[-1].created if len(records) == limit else None,
+        )
+
+    async def changes(self, collection: str, *, since: int, limit: int) -> Changes:
+        """The changes after version `since`, at most `limit`. Raises `NotFound`."""
+        latest = await self.known_version(collection)
+        return await self.stretch(collection, since=since, latest=latest, limit=limit)
+
+    async def stretch(self, collection: str, *, since: int, latest: int, limit: int) -> Changes:
+        """The changes after version `since` of a collection that is known to have come to `latest`."""
+        after = {"collection": collection, "version": since}
+        end = {"collection": collection, "version": MaxKey()}
+        found = self._changes.find({"_id": {"$gt": after, "$lt": end}}, sort=[("_id", 1)], limit=limit)
+        with translated():
+            changes = documents.changes_of(await found.to_list())
+        version = changes[-1].version if changes else since
+        return Changes.model_construct(
+            collection=collection, since=since, version=version, latest=max(latest, version), changes=changes
+        )
+
+    async def history(self, collection: str, key: str, *, limit: int) -> tuple[Change, ...]:
+        """The newest `limit` changes of one record, oldest first. Raises `NotFound`."""
+        await self.known_version(collection)
+        found = self._changes.find(
+            {"_id.collection": collection, "key": key}, sort=[("_id.version", -1)], limit=limit
+        )
+        with translated():
+            changes = documents.changes_of(reversed(await found.to_list()))
+        if not changes:
+            raise NotFound(f"The collection {collection} never had a record with the key {key[:100]!r}")
+        return changes
+
+    async def runs(self, *, configuration: str | None, collection: str | None, limit: int) -> Runs:
+        """The newest runs, newest first."""
+        wish = {"configuration": configuration, "collection": collection}
+        query: Document = {name: value for name, value in wish.items() if value is not None}
+        with translated():
+            found = await self._runs.find(query, sort=[("started_at", -1)], limit=limit).to_list()
+        return Runs(runs=tuple(_run_of(document) for document in found))
+
+
+def _run_of(document: Document) -> ReducedRun:
+    removed = document.pop("removed", 0)
+    if reduction := document.get("reduction"):
+        reduction["removed"] = removed
+    return ReducedRun.model_validate({**document, "run": document["_id"]})
