@@ -7,7 +7,7 @@ LOCK := deploy/lock
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test lint types architecture check bench-flow lock image clean
+.PHONY: help install demo test lint types architecture check bench-flow docs lock image clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
@@ -35,13 +35,16 @@ lint: $(INSTALLED) ## Style
 
 types: $(INSTALLED) ## Types of the package and the tests
 	$(BIN)/mypy -p scrapr
-	$(BIN)/mypy tests bench
+	$(BIN)/mypy tests bench docs
 
 architecture: $(INSTALLED) ## Import rules
 	$(BIN)/lint-imports
 
 bench-flow: $(INSTALLED) ## Measure the way from a posted configuration to the endpoint
-	$(BIN)/python bench/flow.py
+	$(BIN)/python -m bench.flow
+
+docs: $(INSTALLED) ## Write the reference pages anew
+	$(BIN)/python -m docs.reference
 
 lock: ## Lock the dependencies anew (needs uv)
 	$(COMPILE) pyproject.toml --extra embedded --group dev --output-file $(LOCK)/development.txt

@@ -7,8 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.conftest import find_free_port
 from tests.system.conftest import Site
-from tests.system.machine import Machine, find_free_port, wait_for
+from tests.system.machine import Machine, wait_for
 
 GOOD: dict[str, Any] = {
     "type": "scraper",
