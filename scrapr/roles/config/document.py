@@ -1,0 +1,63 @@
+"""A configuration as MongoDB keeps it.
+
+What scrapr itself looks at has fields of its own; the rest of the user's draft is JSON text, for its selectors have
+names such as `$scope` or `a.b` that MongoDB would read as its own language.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scrapr.model.claim import Claim
+from scrapr.model.configuration import Configuration, Draft
+from scrapr.model.times import now
+from scrapr.model.validation import read_json
+
+IN_TEXT = set(Draft.model_fields) - {"type", "collection", "pool", "container"}
+
+
+def create(identity: str, draft: Draft) -> dict[str, Any]:
+    """A new configuration, held by nobody."""
+    present = now()
+    return {
+        "_id": identity,
+        "type": draft.type,
+        "collection": draft.collection,
+        "pool": draft.pool,
+        "draft": text(draft),
+        "revision": 1,
+        "created_at": present,
+        "updated_at": present,
+        "container": None,
+        "epoch": 0,
+        "expires_at": None,
+    }
+
+
+def replacement(present: Configuration, draft: Draft) -> dict[str, Any]:
+    """The update by which `present` becomes `draft`; who holds it loses it if it moves to another pool."""
+    moved = {"pool": draft.pool, "container": None, "expires_at": None} if draft.pool != present.pool else {}
+    return {"$set": {"draft": text(draft), "updated_at": now(), **moved}, "$inc": {"revision": 1}}
+
+
+def text(draft: Draft) -> str:
+    """What has no field of its own, as JSON; equal drafts have equal texts."""
+    return draft.model_dump_json(include=IN_TEXT, exclude_none=True)
+
+
+def differs(present: Configuration, draft: Draft) -> bool:
+    """Whether `draft` would change anything of `present`; who holds it is no part of either."""
+    return draft.pool != present.pool or text(draft) != text(present)
+
+
+def configuration(document: dict[str, Any]) -> Configuration:
+    """The configuration that `document` holds."""
+    fields = {name: value for name, value in document.items() if name not in {"_id", "draft"}}
+    return Configuration.model_validate({**read_json(document["draft"]), **fields, "id": document["_id"]})
+
+
+def claim(document: dict[str, Any]) -> Claim:
+    """The claim that `document` holds."""
+    return Claim(
+        configuration=configuration(document), epoch=document["epoch"], expires_at=document["expires_at"]
+    )

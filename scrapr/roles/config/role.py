@@ -1,0 +1,36 @@
+"""Config, wired."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from scrapr.roles.config import pools
+from scrapr.roles.config.http import ClaimRoutes, ConfigurationRoutes, PoolRoutes
+from scrapr.roles.config.service import Feed, Sweeper
+from scrapr.roles.config.settings import ConfigSettings
+from scrapr.roles.config.store import ClaimStore, ConfigurationStore, PoolStore
+from scrapr.storage import mongo
+from scrapr.storage.mongo import Database
+from scrapr.web.role import Role
+
+
+async def build(*, database: Database, settings: ConfigSettings, token: str) -> Role:
+    """Config upon `database`, whose indexes it makes; with a `token`, its feed asks for it. Raises `Unavailable`."""
+    configurations = ConfigurationStore(database)
+    claims = ClaimStore(database, settings.lease)
+    pool_store = PoolStore(database, pools.default_pools(settings))
+    await configurations.prepare()
+    feed = Feed(configurations, pool_store, token=token)
+    sweeper = Sweeper(configurations, claims, settings.sweep)
+    return Role(
+        name="config",
+        home="/configurations",
+        routes=(
+            *ConfigurationRoutes(configurations, pool_store, draft_limit=settings.draft_limit).routes,
+            *ClaimRoutes(claims).routes,
+            *PoolRoutes(pool_store, configurations).routes,
+        ),
+        loops=(*feed.loops, *sweeper.loops),
+        checks={"mongo": partial(mongo.ping, database)},
+        push=feed.push,
+    )
