@@ -17,7 +17,7 @@ MAX_COMPOUNDS = 200
 """Compound selectors (`li.next`) in one CSS selector, those within `:not()` and the like included."""
 MAX_NESTING = 8
 """Parentheses within parentheses in one CSS selector."""
-MAX_INNER_DESCENTS = 1
+MAX_INNER_JUMPS = 1
 """Spaces and `~` in one selector within `:not()`, `:is()` or `:has()`; lexbor's time grows with their power."""
 TEXT_MARK = "scrapr-text-"
 """How the attributes begin that stand for `:contains()`."""
@@ -35,6 +35,10 @@ _ESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})[ \t\r\n\f]?|(.))", re.DOTALL)
 _PLAIN = re.compile(r"-?[A-Za-z_\u00a0-\U0010ffff][\w\-\u00a0-\U0010ffff]*")
 
 
+JUMPS = frozenset({" ", "~"})
+"""The combinators that leave open how far the next compound is away."""
+
+
 @dataclass(frozen=True, slots=True)
 class Compound:
     """Simple selectors without a combinator between them.
@@ -47,6 +51,11 @@ class Compound:
     labels: frozenset[str]
     tag: str = ""
     is_scope: bool = False
+
+    @property
+    def has_selectors(self) -> bool:
+        """Whether it may hold selectors within parentheses; a string that looks like them does no harm."""
+        return any(name in self.text for name in (":is(", ":not(", ":has(", ":where("))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,11 +120,15 @@ class _Parser:
             parts.append((how, self.compound(depth)))
             if parts[-1][1].is_scope:
                 raise self.reader.problem(":scope may only come first", at=start)
-        if depth and sum(how in {" ", "~"} for how, _ in parts) > MAX_INNER_DESCENTS:
-            raise self.reader.problem(
-                "has too many spaces or ~ in parentheses", f"at most {MAX_INNER_DESCENTS}"
-            )
+        self._check_inner(depth, parts)
         return Complex(_without_scope(parts, self.reader))
+
+    def _check_inner(self, depth: int, parts: list[tuple[str, Compound]]) -> None:
+        jumps = sum(how in JUMPS for how, _ in parts)
+        if depth and jumps > MAX_INNER_JUMPS:
+            raise self.reader.problem("has too many spaces or ~ in parentheses", f"at most {MAX_INNER_JUMPS}")
+        if depth and jumps and any(part.has_selectors for _, part in parts[:-1]):
+            raise self.reader.problem("has :not(), :is() or :has() before a space or ~ in parentheses")
 
     def _leading(self, *, relative: bool) -> str:
         how = self.reader.peek()

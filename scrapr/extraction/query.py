@@ -5,8 +5,8 @@ outside is found, and what is outside is no `a` either. Lexbor starts at the ele
 ancestors. Most selectors of most pages cannot tell the two apart, which `Query` knows by the names in them; for
 the others the element is marked with an attribute that `below` asks for.
 
-Lexbor also tries every way to place the ancestors of `a b c d`, which takes days on a page nested deeply enough. So a
-selector with two or more descendant combinators is found in stages, each of one: `a`, below it `b`, and so on.
+Lexbor also tries every way to place the ancestors of `a b c d`, which takes days on a page nested deeply enough, and
+for `:not(a) b` it tries the nearest ancestor alone. Such selectors are found in stages: `a`, below it `b`, and so on.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scrapr.extraction.css import Complex, Compound, TextTest
 MARK = "scrapr-scope"
 """The attribute that the element below which `Query.below` looks must carry meanwhile."""
 MAX_AT_ONCE = 1
-"""Descendant combinators that lexbor is given in one go."""
+"""Spaces and `~` that lexbor is given in one go."""
 
 _MARKED = Compound(f"[{MARK}]", frozenset())
 _TBODY = Compound("tbody", frozenset(), "tbody")
@@ -33,7 +33,9 @@ class Stage:
 
     everywhere: str
     below: str
-    """Below the element that carries `MARK`; the first stage may begin at that element."""
+    """Below the element that carries `MARK`, or beside it; the first stage may begin at that element."""
+    is_beside: bool
+    """It follows the stage before it by `~`."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +58,7 @@ class Query:
     outer: tuple[Compound, ...]
     """The other compounds: the starting element's ancestors could match these."""
     stages: tuple[tuple[Stage, ...], ...]
-    """For each alternative its stages, if any of them has more than one; else nothing."""
+    """For each alternative its stages, where lexbor is not to be given the whole; else nothing."""
     texts: tuple[TextTest, ...]
     """The texts to look for before the selector can be applied."""
     counts_siblings: bool
@@ -80,7 +82,7 @@ def prepare(text: str, offset: int = 0) -> Query:
         subjects=tuple(found.parts[-1][1] for found in alternatives),
         single=tuple(found.parts[0][1] for found in alternatives if len(found.parts) == 1),
         outer=tuple(part for found in alternatives for _, part in found.parts[:-1]),
-        stages=tuple(map(_stages, alternatives)) if any(map(_is_long, alternatives)) else (),
+        stages=tuple(map(_stages, alternatives)) if any(map(_needs_stages, alternatives)) else (),
         texts=texts,
         counts_siblings="~" in everywhere.replace("~=", "") or ":nth-" in everywhere,
     )
@@ -90,21 +92,24 @@ def _is_beside(found: Complex) -> bool:
     return any(how in {"+", "~"} for how, _ in found.parts) or bool(found.parts[0][0])
 
 
-def _is_long(found: Complex) -> bool:
-    return sum(how == " " for how, _ in found.parts) > MAX_AT_ONCE
+def _needs_stages(found: Complex) -> bool:
+    jumps = sum(how in css.JUMPS for how, _ in found.parts)
+    return jumps > MAX_AT_ONCE or (jumps > 0 and any(part.has_selectors for _, part in found.parts[:-1]))
 
 
 def _stages(found: Complex) -> tuple[Stage, ...]:
-    starts = [at for at, (how, _) in enumerate(found.parts) if how == " " or not at]
+    starts = [at for at, (how, _) in enumerate(found.parts) if how in css.JUMPS or not at]
     pieces = [found.parts[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
     return tuple(_stage(piece, begins=not at and len(pieces) > 1) for at, piece in enumerate(pieces))
 
 
 def _stage(piece: tuple[tuple[str, Compound], ...], *, begins: bool) -> Stage:
     how, first = piece[0]
+    if how == "~":
+        return Stage("", str(Complex((("", _MARKED), *piece))), is_beside=True)
     bare = Complex(((how.strip(), first), *piece[1:]))
     below = _below_mark(bare, begins=begins) if begins else [_below_only(bare)]
-    return Stage(str(_in_document(bare)), ", ".join(map(str, below)))
+    return Stage(str(_in_document(bare)), ", ".join(map(str, below)), is_beside=False)
 
 
 def _with_tbody(found: Complex) -> Iterator[Complex]:
