@@ -85,7 +85,7 @@ def _by_stages(start: Node, query: Query, *, is_document: bool) -> list[Node]:
     for stages in query.stages:
         level = _once(start.css(stages[0].everywhere)) if is_document else _marked(start, stages[0].below)
         for stage in stages[1:]:
-            level = _beside(level, stage) if stage.is_beside else _within(level, stage)
+            level = _beside(level, stage, start) if stage.is_beside else _within(level, stage)
         found += level
     return _in_order(start, found) if len(query.stages) > 1 else found
 
@@ -94,14 +94,14 @@ def _within(level: list[Node], stage: Stage) -> list[Node]:
     return [found for above in _outermost(level) for found in _marked(above, stage.below)]
 
 
-def _beside(level: list[Node], stage: Stage) -> list[Node]:
-    """What comes after the first of `level` under each parent."""
+def _beside(level: list[Node], stage: Stage, start: Node) -> list[Node]:
+    """What comes after the first of `level` under each parent; nothing comes beside `start`."""
     firsts: dict[int, tuple[Node, Node]] = {}
     for node in level:
-        if (parent := node.parent) is not None:
+        if (parent := node.parent) is not None and node.mem_id != start.mem_id:
             firsts.setdefault(parent.mem_id, (node, parent))
     found = [each for node, parent in firsts.values() for each in _marked(node, stage.below, start=parent)]
-    return _in_order(next(iter(firsts.values()))[0].parser.root, found) if len(firsts) > 1 else found
+    return _in_order(start, found) if len(firsts) > 1 else found
 
 
 def _marked(node: Node, css: str, *, start: Node | None = None) -> list[Node]:
@@ -137,10 +137,8 @@ def _outermost(nodes: list[Node]) -> list[Node]:
     return found
 
 
-def _in_order(start: Node | None, nodes: list[Node]) -> list[Node]:
+def _in_order(start: Node, nodes: list[Node]) -> list[Node]:
     """`nodes`, all of them at or below `start`, each once and in the order of the document."""
-    if start is None:
-        return nodes
     for node in nodes:
         node.attrs[_FOUND] = ""
     found = start.css(f"[{_FOUND}]")
