@@ -18,8 +18,15 @@ log = structlog.get_logger()
 TIMEOUT = 5.0
 
 
+def _nothing() -> None:
+    return None
+
+
 class Feed:
-    """Socket.IO (websocket transport) to one role. After each connection `connected` joins its rooms anew."""
+    """Socket.IO (websocket transport) to one role.
+
+    After each connection `connected` joins its rooms anew; `lost` is called when one ends.
+    """
 
     def __init__(
         self,
@@ -28,10 +35,12 @@ class Feed:
         token: str,
         connected: Callable[[], Awaitable[None]],
         told: Callable[[str, Any], Awaitable[None]],
+        lost: Callable[[], None] = _nothing,
     ) -> None:
         self._locate = locate
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._connected = connected
+        self._lost = lost
         self._client = socketio.AsyncClient(reconnection=False, logger=False, handle_sigint=False)
         self._client.on("*", told)
 
@@ -42,14 +51,20 @@ class Feed:
             try:
                 await self._connect()
                 failures = 0
-                await self._connected()
-                await self._client.wait()
+                await self._stay()
             except (Unavailable, socketio.exceptions.SocketIOError, TimeoutError, OSError) as error:
                 failures += 1
                 log.debug("feed lost", reason=str(error), failures=failures)
             finally:
                 await self._client.disconnect()
             await asyncio.sleep(backoff.delay(max(1, failures), most=2.0))
+
+    async def _stay(self) -> None:
+        try:
+            await self._connected()
+            await self._client.wait()
+        finally:
+            self._lost()
 
     async def _connect(self) -> None:
         url = await self._locate()

@@ -30,7 +30,7 @@ class ClaimStore(Protocol):
 
 
 class Holder:
-    """The claims of one container. `changed` is pulled whenever `claims` is other than before."""
+    """The claims of one container. `changed` is pulled whenever `claims` is other than before, and at first."""
 
     def __init__(self, config: ConfigClient, store: ClaimStore, request: ClaimRequest, *, token: str) -> None:
         self._config = config
@@ -40,6 +40,8 @@ class Holder:
         self._claims: dict[str, Claim] = {}
         self._claiming = asyncio.Lock()
         self._released = False
+        self.claimed = False
+        """Whether it is known what is held, be it nothing."""
         self.changed = Trigger()
         self._feed = Feed(config.transport.locate, token=token, connected=self._join, told=self._hear)
 
@@ -109,6 +111,9 @@ class Holder:
     async def _take(self, claims: Claims) -> None:
         now = {claim.configuration.id: claim for claim in claims.claims}
         before, self._claims = self._claims, now
+        first, self.claimed = not self.claimed, True
+        if first:
+            self.changed.pull()
         if _essence(before) == _essence(now):
             return
         log.info(
