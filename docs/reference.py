@@ -93,7 +93,8 @@ def api_page(documents: Mapping[str, Mapping[str, Any]]) -> str:
         HERE,
         "",
         "Every route answers under `/v1` and, in the thesis's shapes, without it. Errors are",
-        "`application/problem+json` (RFC 9457) and name each wrong field in `errors`. `GET /openapi.json` of a role describes it in full.",
+        "`application/problem+json` (RFC 9457) and name each wrong field in `errors`.",
+        "`GET /openapi.json` of a role describes it in full.",
         "With `SCRAPR_WEB_TOKEN` set, every write needs the header `Authorization: Bearer <token>`.",
     ]
     for role, document in documents.items():

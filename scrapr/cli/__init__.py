@@ -8,10 +8,14 @@ import sys
 def main() -> None:
     """Run the command line; what is refused or unavailable is one line on standard error, not a traceback."""
     from scrapr.cli.app import app
-    from scrapr.model.errors import Refused, ScraprError
 
     try:
         app()
-    except ScraprError as error:
+    except Exception as error:
+        # Our errors are imported here and not before: pydantic would be half the time of `scrapr --help`.
+        from scrapr.model.errors import Refused, ScraprError
+
+        if not isinstance(error, ScraprError):
+            raise
         print(f"scrapr: {error.detail}", file=sys.stderr)
         sys.exit(2 if isinstance(error, Refused) else 1)

@@ -113,8 +113,10 @@ def _tell(items: list[Item], url: str, identity: str, port_base: int) -> None:
     option = "" if port_base == 3000 else f" --port-base {port_base}"
     print(f"\n{len(items)} items:")
     for item in items:
-        gathered = "; ".join(map(str, item["items"])) if isinstance(item.get("items"), list) else ""
-        print(f"  {item['title']:<28} {gathered}")
+        gathered = item["items"]
+        print(
+            f"  {item['title']:<28} {'; '.join(map(str, gathered)) if isinstance(gathered, list) else gathered}"
+        )
     print(f"\nThe public URL: {url}")
     print("Next, try:")
     print(f"  curl '{url}?limit=3'")

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from docs import reference
 from scrapr import settings
+from scrapr.bootstrap import LOCAL_DRAIN
+from scrapr.embedded.settings import StopDeadlines
+from scrapr.fleet.settings import FleetSettings
 from scrapr.runtime.settings import DrainSettings
 
 ROOT = Path(__file__).parents[2]
@@ -35,8 +38,16 @@ def test_every_command_of_the_readme_exists() -> None:
     assert named <= documented
 
 
-def test_a_role_is_gone_before_the_machine_loses_patience() -> None:
-    assert DrainSettings().total < 10
+def test_a_replica_that_drains_is_not_killed_before_its_deadlines_have_passed() -> None:
+    assert DrainSettings().total < FleetSettings().grace
+
+
+def test_everything_on_one_machine_is_gone_within_ten_seconds() -> None:
+    assert StopDeadlines().total <= 10
+    pools = DrainSettings(
+        **{name.removeprefix("SCRAPR_DRAIN_").lower(): float(v) for name, v in LOCAL_DRAIN.items()}
+    )
+    assert pools.total < StopDeadlines().pools
 
 
 def test_every_link_between_the_documents_leads_somewhere() -> None:
