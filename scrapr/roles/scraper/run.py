@@ -73,6 +73,7 @@ class Run:
         self._counts = crawl.Counts()
         self._queue: asyncio.Queue[Found | None] = asyncio.Queue(tools.settings.buffer)
         self._fetching: asyncio.Timeout | None = None
+        self._fetched = False
         self.interruption: str | None = None
         """Why the run was cut from outside, if it was."""
         self.stale = False
@@ -94,8 +95,11 @@ class Run:
         return ended
 
     def interrupt(self, why: str) -> None:
-        """Fetch no more; what was extracted is still handed over, and the run ends as cut."""
-        if self.interruption is None:
+        """Fetch no more; what was extracted is still handed over, and the run ends as cut.
+
+        A run that has fetched everything already ends as it would.
+        """
+        if self.interruption is None and not self._fetched:
             self.interruption = why
             if self._fetching is not None:
                 self._fetching.reschedule(asyncio.get_running_loop().time())
@@ -154,7 +158,7 @@ class Run:
         except ScraprError as error:
             return error.detail
         finally:
-            self._fetching = None
+            self._fetching, self._fetched = None, True
 
     async def _walk(self) -> str | None:
         settings, scraper = self._tools.settings, _scraper_of(self._claim)

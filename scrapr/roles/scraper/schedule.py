@@ -69,6 +69,13 @@ def finish(last: Last) -> Last:
     return last.model_copy(update={"unfinished": 0})
 
 
+def renew(last: Last | None) -> Last | None:
+    """What to remember under a new epoch: a run that the old one ended is made again at once."""
+    if last is None or not last.unfinished:
+        return last
+    return last.model_copy(update={"unfinished": 1})
+
+
 @dataclass(frozen=True, slots=True)
 class Pick:
     """What starts now, and after how many seconds to look again; None: when something happens."""

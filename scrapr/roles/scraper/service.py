@@ -96,7 +96,7 @@ class Service:
     def _ask(self, identity: str) -> Ticket:
         configuration = self._held[identity].claim.configuration
         current = self._current.get(identity)
-        if current is not None and current.run.interruption is None:
+        if current is not None and current.claim.configuration.revision == configuration.revision:
             return current.ticket
         return self._asked.setdefault(identity, Ticket(configuration))
 
@@ -113,7 +113,8 @@ class Service:
             lasts = await self._recall(news.gained)
             for identity in news.lost:
                 self._drop(identity)
-            for identity in news.gained | news.revised | news.retaken:
+            new = news.gained | news.revised | news.retaken
+            for identity in filter(new.__contains__, claims):
                 self._take(claims[identity], lasts.get(identity), revised=identity in news.revised)
         metrics.HELD.set(len(self._held))
         self._directory.serve(self._held)
@@ -122,7 +123,7 @@ class Service:
     def _take(self, claim: Claim, last: schedule.Last | None, *, revised: bool) -> None:
         identity = claim.configuration.id
         held = self._held.get(identity)
-        self._held[identity] = self._plan(claim, held.last if held else last)
+        self._held[identity] = self._plan(claim, schedule.renew(held.last) if held else last)
         current = self._current.get(identity)
         if current is None or held is None:
             return
@@ -204,7 +205,9 @@ class Service:
         self._current.pop(identity, None)
         held = self._held.get(identity)
         if held is not None:
-            self._held[identity] = self._plan(held.claim, last)
+            self._held[identity] = self._plan(
+                held.claim, last if held.claim.epoch == ended.epoch else schedule.renew(last)
+            )
         _tell(ended)
         metrics.UNDER_WAY.set(len(self._current))
         ticket.ended.set_result(ended)
