@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from urllib.parse import unquote
 
@@ -51,6 +52,7 @@ def _refuse(text: str | URL, problem: str) -> FetchRefused:
     return FetchRefused("refused-url", problem, url=shown(text))
 
 
+@lru_cache(maxsize=4096)
 def _canonical(host: str) -> str:
     if ":" in host:
         return _ipv6(host)
