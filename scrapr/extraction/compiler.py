@@ -119,6 +119,8 @@ class Compiler:
         return Nothing()
 
     def _object(self, selector: dict[str, Any], spot: Spot) -> Plan:
+        if len(selector) > MAX_SELECTORS:
+            return self._refuse(spot, f"has {len(selector):,} fields", f"at most {MAX_SELECTORS}")
         fields = []
         for name, part in selector.items():
             inner = spot.inner(f".{name}", path=spot.named(name))
@@ -182,14 +184,21 @@ class Compiler:
         )
         return Followed(link, rules)
 
+    def _is_readable(self, text: Any, spot: Spot) -> bool:
+        if not isinstance(text, str):
+            self._refuse(spot, "is no selector", "text")
+        elif len(text) > MAX_SELECTOR_LENGTH:
+            most = f"at most {MAX_SELECTOR_LENGTH:,} characters"
+            self._refuse(spot, "is too long", most, MAX_SELECTOR_LENGTH)
+        else:
+            return True
+        return False
+
     def _scope(self, scope: Any, field: str) -> Query | None:
         if scope is None:
             return None
         spot = Spot(field)
-        if not isinstance(scope, str) or len(scope) > MAX_SELECTOR_LENGTH:
-            self._refuse(
-                spot, "is no CSS selector", f"text of at most {MAX_SELECTOR_LENGTH:,} characters, or null"
-            )
+        if not self._is_readable(scope, spot):
             return None
         try:
             language.check_characters(scope)
@@ -228,9 +237,9 @@ class Compiler:
         self, text: Any, spot: Spot, make: Callable[[language.Selector, Query | None], P]
     ) -> P | None:
         self._selectors += 1
-        if not isinstance(text, str) or len(text) > MAX_SELECTOR_LENGTH:
-            self._refuse(spot, "is no selector", f"text of at most {MAX_SELECTOR_LENGTH:,} characters")
-        elif self._selectors == MAX_SELECTORS + 1:
+        if not self._is_readable(text, spot):
+            return None
+        if self._selectors == MAX_SELECTORS + 1:
             self._refuse(spot, "is one selector too many", f"at most {MAX_SELECTORS}")
         elif self._selectors <= MAX_SELECTORS:
             try:

@@ -108,7 +108,7 @@ def _is_something(value: JSON) -> bool:
 
 def _find_next(page: Page, link: Single) -> str | None:
     value = next(iter(link.values(page, page.document)), None)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or not value.strip():
         return None
     # The text of an element is an address only if it is a whole one: "Next" is not the page /Next.
     return links.page_address(value if link.attribute in {"text", "html"} else page.base.join(value))

@@ -65,5 +65,8 @@ def page_address(url: object) -> str | None:
 
 
 def is_absolute(url: str) -> bool:
-    """Whether `url` names its own scheme."""
-    return _ABSOLUTE.match(url) is not None
+    """Whether `url` is one, with a scheme."""
+    try:
+        return bool(urlsplit(url).scheme)
+    except ValueError:
+        return False

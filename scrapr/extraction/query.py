@@ -115,9 +115,8 @@ def _stage(piece: tuple[tuple[str, Compound], ...], *, begins: bool) -> Stage:
 def _with_tbody(found: Complex) -> Iterator[Complex]:
     """`table > tr` as written, and as HTML5 parses tables: with a tbody between."""
     yield found
-    for at in range(1, len(found.parts)):
-        how, row = found.parts[at]
-        if how == ">" and row.tag == "tr" and found.parts[at - 1][1].tag in _TABLE_PARTS:
+    for at, (how, row) in enumerate(found.parts):
+        if how == ">" and row.tag == "tr" and (not at or found.parts[at - 1][1].tag in _TABLE_PARTS):
             yield Complex((*found.parts[:at], (">", _TBODY), *found.parts[at:]))
 
 
