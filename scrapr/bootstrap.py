@@ -42,9 +42,9 @@ from scrapr.web.server import serving
 
 if TYPE_CHECKING:
     import aiohttp
-    from redis.asyncio import Redis
 
     from scrapr.embedded.machine import Machine
+    from scrapr.storage.redis import Redis
 
 log = structlog.get_logger()
 SHARED = ("scrapr.extraction.extract", "scrapr.fetching.client", "scrapr.storage.mongo", "sqlite3")
