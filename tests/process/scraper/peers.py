@@ -321,9 +321,12 @@ async def living(role: Role, directory: Directory, container: str, *, killed: bo
         directory.enter(Instance(role=role.name, container=container, url=url, version="test"))
         loops = (Loop("discovery", directory.announce), *role.loops)
         if not killed:
-            group.create_task(lifecycle.live(loops, stop=stop, release=role.release))
-            yield url
-            stop.set()
+            life = group.create_task(lifecycle.live(loops, stop=stop, release=role.release))
+            try:
+                yield url
+            finally:
+                stop.set()
+                await life
             return
         tasks = [group.create_task(persist(loop)) for loop in loops]
         yield url

@@ -68,7 +68,7 @@ async def test_a_start_runs_now_and_answers_with_the_run(world: World, until: Un
         everything = await world.get(f"{url}/runs")
     assert started["under_way"] == again["under_way"] == []
     assert [run["run"] for run in told["runs"]] == [again["runs"][0]["run"], started["runs"][0]["run"]]
-    assert len(everything["runs"]) == len(world.datasource.ends) in {2, 3}
+    assert len(everything["runs"]) == len(world.datasource.ends) >= 2
 
 
 async def test_starts_at_the_same_time_share_one_run(world: World, until: Until) -> None:
