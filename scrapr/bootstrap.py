@@ -93,7 +93,7 @@ async def _config(ground: Ground) -> Role:
     from scrapr.roles.config import role
     from scrapr.storage import mongo
 
-    database = await ground.stack.enter_async_context(mongo.connect(ground.settings.mongo, "config"))
+    database = await ground.stack.enter_async_context(mongo.connect(ground.settings.mongo, "scrapr_config"))
     return await role.build(database=database, settings=ground.settings.config, token=ground.token)
 
 
@@ -101,7 +101,7 @@ async def _datasource(ground: Ground) -> Role:
     from scrapr.roles.datasource import role
     from scrapr.storage import mongo
 
-    database = await ground.stack.enter_async_context(mongo.connect(ground.settings.mongo, "data"))
+    database = await ground.stack.enter_async_context(mongo.connect(ground.settings.mongo, "scrapr_data"))
     return await role.build(database=database, settings=ground.settings.datasource, token=ground.token)
 
 
