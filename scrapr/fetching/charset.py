@@ -9,6 +9,11 @@ from w3lib import encoding as w3
 DETECTED = "cp1252"
 """What a body is that declares nothing and is not UTF-8; as browsers in the west, and Scrapy, take it."""
 
+# Codecs of text that are no charsets of pages; some of them raise whatever the error handler.
+_NO_CHARSETS = frozenset(
+    {"idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
+)
+
 _DETECTION_SIZE = 65_536
 _PIECE = 65_536
 
@@ -40,7 +45,7 @@ def find_charset(body: bytes, content_type: str | None) -> tuple[str, int]:
 
 def _is_text(name: str) -> bool:
     # Python also calls transformations codecs ("hex", "rot13", "bz2"), which no page may ask for.
-    return getattr(codecs.lookup(name), "_is_text_encoding", True)
+    return name not in _NO_CHARSETS and getattr(codecs.lookup(name), "_is_text_encoding", True)
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -56,7 +56,7 @@ def first_hop(request: Request, settings: FetchSettings) -> Hop:
     url = parse_target(request.url)
     if request.method not in METHODS:
         raise _refuse(url, f"the method is {request.method[:20]!r}; allowed: {', '.join(METHODS)}")
-    headers = {"User-Agent": settings.user_agent, "Accept": _ACCEPT[request.expect]}
+    headers = {"User-Agent": settings.agent, "Accept": _ACCEPT[request.expect]}
     if request.validators is not None:
         headers |= conditions(request.validators)
     if request.headers or request.cookies or request.auth or url.user is not None or url.password is not None:

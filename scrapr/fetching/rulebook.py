@@ -73,7 +73,7 @@ class Rulebook:
         hop = Hop(
             url=url.origin() / "robots.txt",
             method="GET",
-            headers={"User-Agent": settings.user_agent, "Accept": "text/plain,*/*;q=0.5"},
+            headers={"User-Agent": settings.agent, "Accept": "text/plain,*/*;q=0.5"},
             outside=outside,
         )
         now = time.monotonic()

@@ -39,10 +39,7 @@ class FetchOptions(BaseModel):
 
 
 class FetchSettings(BaseModel):
-    """How the web is visited: where to go at all, how much to take, how often to ask.
-
-    Sizes are bytes, times are seconds.
-    """
+    """How the web is visited: where to go at all, how much to take, how often to ask."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,57 +56,75 @@ class FetchSettings(BaseModel):
         None, description="file of further certificate authorities (PEM) for hosts with private certificates"
     )
     user_agent: Annotated[str, USER_AGENT] = Field(
-        f"scrapr/{__version__} (+https://scrapr.invalid/set-SCRAPR_FETCH_USER_AGENT-to-your-contact)",
-        description="the User-Agent that is sent: a product for robots.txt to name, and how to reach its operator",
+        f"scrapr/{__version__}",
+        description="the User-Agent that is sent; its first word is what robots.txt names",
+    )
+    contact: Annotated[str, Field(max_length=200, pattern=r"^[!-'*-~]*$")] = Field(
+        "",
+        description="sent with the User-Agent: the URL or mailto: where those who run a site can reach you",
     )
 
     timeout: float = Field(
-        30.0, gt=0, le=300, description="for one try, redirects and the whole body included"
+        30.0, gt=0, le=300, description="seconds for one try, redirects and the whole body included"
     )
-    connect_timeout: float = Field(10.0, gt=0, le=120, description="to connect to one address")
-    silence_timeout: float = Field(15.0, gt=0, le=300, description="between two arrivals of bytes")
+    connect_timeout: float = Field(10.0, gt=0, le=120, description="seconds to connect to one address")
+    silence_timeout: float = Field(15.0, gt=0, le=300, description="seconds between two arrivals of bytes")
     body_limit: int = Field(
-        10_000_000, ge=1, le=100_000_000, description="the longest body, counted after decompression"
+        10_000_000, ge=1, le=100_000_000, description="bytes of the longest body, counted after decompression"
     )
     header_limit: int = Field(
-        16_384, ge=256, le=1_048_576, description="the longest header line of an answer"
+        16_384, ge=256, le=1_048_576, description="bytes of the longest header line of an answer"
     )
     header_count: int = Field(128, ge=8, le=1024, description="the most headers of an answer")
     redirects: int = Field(5, ge=0, le=20, description="the most redirects that are followed")
     connections: int = Field(256, ge=1, le=10_000, description="open connections to all hosts together")
-    keep_alive: float = Field(30.0, gt=0, le=600, description="for which an idle connection is kept")
+    keep_alive: float = Field(30.0, gt=0, le=600, description="seconds for which an idle connection is kept")
 
     retries: int = Field(2, ge=0, le=10, description="further tries after 429, 5xx and connection faults")
-    backoff_first: float = Field(0.5, gt=0, le=60, description="ceiling of the wait before the first retry")
-    backoff_most: float = Field(30.0, gt=0, le=600, description="ceiling of the wait before any retry")
+    backoff_first: float = Field(
+        0.5, gt=0, le=60, description="seconds that the wait before the first retry is at most"
+    )
+    backoff_most: float = Field(
+        30.0, gt=0, le=600, description="seconds that the wait before any retry is at most"
+    )
     retry_after_limit: float = Field(
         120.0,
         ge=0,
         le=3600,
-        description="the longest Retry-After that a request waits for instead of failing",
+        description="seconds of the longest Retry-After that a request waits for instead of failing",
     )
     patience: float = Field(
-        600.0, gt=0, le=86_400, description="the longest that a request waits for its turn at a host"
+        600.0, gt=0, le=86_400, description="seconds that a request waits for its turn at a host at most"
     )
 
     per_host: int = Field(4, ge=1, le=256, description="requests to one host at the same time")
     pace: float = Field(
-        0.25, ge=0, le=3600, description="least time between two requests to a host; 0 is none"
+        0.25, ge=0, le=3600, description="least seconds between two requests to a host; 0 is none"
     )
     adaptive: bool = Field(True, description="ask a host less often while it answers slowly or with errors")
     adaptive_limit: float = Field(
-        30.0, ge=0, le=3600, description="the longest pace that a straining host gets"
+        30.0, ge=0, le=3600, description="seconds of the longest pace that a straining host gets"
     )
 
     robots: bool = Field(True, description="obey robots.txt (RFC 9309) and its Crawl-delay")
-    robots_ttl: float = Field(3600.0, ge=1, le=86_400, description="for which a robots.txt is kept")
+    robots_ttl: float = Field(3600.0, ge=1, le=86_400, description="seconds for which a robots.txt is kept")
     robots_retry: float = Field(
-        60.0, ge=0, le=3600, description="after which a failing robots.txt is asked again"
+        60.0, ge=0, le=3600, description="seconds after which a failing robots.txt is asked for again"
     )
     robots_limit: int = Field(
-        512_000, ge=512_000, le=5_000_000, description="how much of a robots.txt is read; the rest is ignored"
+        512_000,
+        ge=512_000,
+        le=5_000_000,
+        description="bytes of a robots.txt that are read; the rest is ignored",
     )
-    crawl_delay_limit: float = Field(60.0, ge=0, le=3600, description="the longest Crawl-delay that is kept")
+    crawl_delay_limit: float = Field(
+        60.0, ge=0, le=3600, description="seconds of the longest Crawl-delay that is kept"
+    )
+
+    @property
+    def agent(self) -> str:
+        """The User-Agent header: the product, and how to reach who operates it."""
+        return f"{self.user_agent} (+{self.contact})" if self.contact else self.user_agent
 
     def with_options(self, options: FetchOptions | None) -> FetchSettings:
         """These settings as one configuration changes them; what an operator bounds stays."""

@@ -48,7 +48,7 @@ async def test_a_request_says_who_asks_and_what_it_reads(serve: Any, connect: An
         seen.update(request.headers)
         return html()
 
-    client = await connect(user_agent="scrapr/1 (+mailto:me@example.org)")
+    client = await connect(user_agent="scrapr/1", contact="mailto:me@example.org")
     await client.fetch(Request(await serve(answer)))
     assert seen["User-Agent"] == "scrapr/1 (+mailto:me@example.org)"
     assert seen["Accept"].startswith("text/html")
