@@ -38,6 +38,10 @@ class Peers:
 
 def with_peers(act: Callable[[Peers], Awaitable[T]], port_base: int | None) -> T:
     """Do `act` with the roles of this machine."""
+    from scrapr.runtime import log
+    from scrapr.runtime.settings import LogSettings
+
+    log.configure(LogSettings(level="error"), role="cli")
 
     async def do() -> T:
         async with _open(port_base) as peers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -41,7 +42,9 @@ def show_json(value: Any) -> None:
 def _text(value: Any) -> str:
     if value is None:
         return ""
-    text = value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
+    if isinstance(value, datetime):
+        return value.astimezone().isoformat(" ", "seconds")
+    text = value if isinstance(value, str) else orjson.dumps(value).decode()
     return " ".join(text.split())
 
 

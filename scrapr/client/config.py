@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from scrapr.client.transport import Transport
+from scrapr.client.transport import Transport, as_kind
 from scrapr.model.claim import ClaimRequest, Claims
 from scrapr.model.configuration import Configuration, Configurations, Draft, Type
 from scrapr.model.pool import Pool, PoolDraft, Pools
@@ -18,8 +18,10 @@ class ConfigClient:
         self.transport = transport
 
     async def add(self, draft: Draft | dict[str, Any]) -> Configuration:
-        """Store a configuration; what is wrong with it is refused by config, not here."""
-        return await self.transport.send("POST", Configuration, "/v1/configurations", draft)
+        """Store a configuration; what is wrong with it is refused by config, not here. An answer that is lost is not
+        asked for again: there could be two of it."""
+        answer = await self.transport.call("POST", "/v1/configurations", body=draft, once=True)
+        return as_kind(Configuration, answer)
 
     async def configuration(self, identity: str) -> Configuration:
         """One configuration."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from io import BytesIO
 from typing import Any, TypeAlias, TypeVar
 
 import aiohttp
@@ -41,11 +42,12 @@ class Transport:
         body: Any = None,
         headers: Mapping[str, str] | None = None,
         patience: float | None = None,
+        once: bool = False,
     ) -> Any:
         """The JSON value that the peer answers, None for no content.
 
-        Tried again on `Unavailable`: every route that scrapr calls may be called twice. `patience` is how many
-        seconds a call may take that takes longer than the settings' timeout.
+        Tried again on `Unavailable`, unless it may happen but `once`. `patience` is how many seconds a call may take
+        that takes longer than the settings' timeout.
         """
         options = {
             "params": _texts(query),
@@ -53,7 +55,11 @@ class Transport:
             "timeout": self._timeout(patience),
         }
         attempts = stamina.retry_context(
-            on=Unavailable, attempts=self._settings.tries, wait_initial=0.05, wait_max=1.0, timeout=None
+            on=Unavailable,
+            attempts=1 if once else self._settings.tries,
+            wait_initial=0.05,
+            wait_max=1.0,
+            timeout=None,
         )
         async for attempt in attempts:
             with attempt:
@@ -73,7 +79,7 @@ class Transport:
         data = body.model_dump_json().encode() if isinstance(body, BaseModel) else orjson.dumps(body)
         try:
             async with self._session.request(
-                method, url, data=None if body is None else data, allow_redirects=False, **options
+                method, url, data=None if body is None else BytesIO(data), allow_redirects=False, **options
             ) as answer:
                 return _read(answer, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
