@@ -56,16 +56,17 @@ def extract(rules: Rules, text: str, url: str) -> Extraction:
     if rules.scope_query is not None:
         page.matches["scope"] = len(page.scope(rules.scope_query).nodes)
     next_url = None if rules.next_link is None else _find_next(page, rules.next_link)
-    extraction = Extraction(
-        value=None,
-        items=[],
+    follows = tuple(Follow(path, *page.follows[index]) for index, path in sorted(_pending(found)))
+    value = _settle(found, [each.rules.on_nothing for each in follows])
+    return Extraction(
+        value=value,
+        items=as_items(value),
         next_url=next_url,
         matches=dict(page.matches),
         unconverted=dict(page.unconverted),
-        follows=tuple(Follow(path, *page.follows[index]) for index, path in sorted(_pending(found))),
-        open_value=found,
+        follows=follows,
+        open_value=found if follows else None,
     )
-    return _settled(extraction, [each.rules.on_nothing for each in extraction.follows])
 
 
 def fill(extraction: Extraction, results: Sequence[Extraction | None]) -> Extraction:
@@ -85,15 +86,15 @@ def fill(extraction: Extraction, results: Sequence[Extraction | None]) -> Extrac
             matches[f"{prefix}.{name}" if prefix else name] += count
         for name, count in result.unconverted.items() if result else ():
             unconverted[f"{prefix}.{name}" if prefix else name] += count
-    counted = replace(extraction, matches=dict(matches), unconverted=dict(unconverted))
-    return _settled(counted, values)
+    value = _settle(extraction.open_value, values) if extraction.follows else extraction.value
+    return replace(
+        extraction, value=value, items=as_items(value), matches=dict(matches), unconverted=dict(unconverted)
+    )
 
 
-def _settled(extraction: Extraction, results: Sequence[Any]) -> Extraction:
-    value = settle(extraction.open_value, list(results)) if extraction.follows else extraction.open_value
-    value = None if value is MISSING else value
-    kept = extraction.open_value if extraction.follows else None
-    return replace(extraction, value=value, items=as_items(value), open_value=kept)
+def _settle(value: Any, results: Sequence[Any]) -> JSON:
+    settled: Any = settle(value, list(results))
+    return None if settled is MISSING else settled
 
 
 def as_items(value: JSON) -> list[dict[str, JSON]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from scrapr.extraction.extract import Extraction, extract
+from scrapr.extraction.filters import TABLE
 from scrapr.extraction.rules import compile_rules
 from scrapr.model.errors import FieldError, Invalid
 
@@ -211,3 +213,9 @@ def test_a_filter_that_would_grow_text_without_bound_is_stopped() -> None:
     rules = compile_rules({"v": f"p | replace:a {'b' * 4000} | replace:b {'c' * 4000}"})
     with pytest.raises(Exception, match="more than 32,000,000 characters"):
         extract(rules, f"<p>{'a' * 1000}</p>", URL)
+
+
+def test_every_filter_is_documented() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "selectors.md").read_text()
+    rows = [line.split("|")[1] for line in document.splitlines() if line.startswith("| `")]
+    assert all(any(f"`{name}" in row for row in rows) for name in TABLE)
