@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from scrapr.model.batch import Outcome
@@ -49,16 +49,23 @@ class Trail:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a run has fetched (`pages`, `bytes`, `retries`, `matches` by selector) and handed over."""
+    """What a run has fetched (`pages`, `bytes`, `retries`, `matches` by selector) and handed over.
+
+    `absent` counts the followed pages that are not there; `first_absent` says of one why.
+    """
 
     pages: int = 0
     bytes: int = 0
     retries: int = 0
     matches: Mapping[str, int] = field(default_factory=dict)
+    absent: int = 0
+    first_absent: str = ""
     batches: int = 0
     items: int = 0
 
-    def fetched(self, *, size: int, retries: int, matches: Mapping[str, int]) -> Counts:
+    def fetched(
+        self, *, size: int, retries: int, matches: Mapping[str, int], absent: Sequence[str] = ()
+    ) -> Counts:
         """With one more page."""
         return replace(
             self,
@@ -66,6 +73,8 @@ class Counts:
             bytes=self.bytes + size,
             retries=self.retries + retries,
             matches={**self.matches, **{name: self.matches.get(name, 0) + n for name, n in matches.items()}},
+            absent=self.absent + len(absent),
+            first_absent=self.first_absent or next(iter(absent), ""),
         )
 
     def sent(self, items: int) -> Counts:
@@ -78,8 +87,17 @@ def conclude(counts: Counts, error: str | None) -> tuple[Outcome, str | None]:
     if error is not None:
         return ("cut" if counts.batches else "failed"), error[:ERROR_SHOWN]
     if counts.items:
-        return "complete", None
+        return "complete", explain_absent(counts)
     return "empty", explain_nothing(counts)
+
+
+def explain_absent(counts: Counts) -> str | None:
+    """Which followed pages were not there, or None; the run is complete nevertheless."""
+    if not counts.absent:
+        return None
+    return f"Followed pages that are not there: {counts.absent}; the first: {counts.first_absent}"[
+        :ERROR_SHOWN
+    ]
 
 
 def explain_nothing(counts: Counts) -> str:

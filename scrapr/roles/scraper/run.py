@@ -10,8 +10,7 @@ from dataclasses import dataclass
 import structlog
 
 from scrapr.client.datasource import DatasourceClient
-from scrapr.extraction.extract import Extraction, extract
-from scrapr.extraction.rules import Rules, compile_rules
+from scrapr.extraction.rules import compile_rules
 from scrapr.fetching.client import Client
 from scrapr.fetching.page import Page, Request
 from scrapr.model import times
@@ -22,6 +21,7 @@ from scrapr.model.configuration import Scraper
 from scrapr.model.errors import Damaged, ScraprError, StaleEpoch, TooLarge, TooMany, Unavailable
 from scrapr.model.item import Item
 from scrapr.roles.scraper import crawl, metrics
+from scrapr.roles.scraper.reading import Reader, Reading
 from scrapr.roles.scraper.settings import ScraperSettings
 from scrapr.runtime import backoff
 
@@ -163,28 +163,30 @@ class Run:
     async def _walk(self) -> str | None:
         settings, scraper = self._tools.settings, _scraper_of(self._claim)
         rules = compile_rules(scraper.selector, scope=scraper.scope, paginate=scraper.paginate)
+        reader = Reader(self._tools.fetcher, settings)
         trail = crawl.Trail(scraper.source, limit=scraper.limit, most=settings.pages)
         at: str | crawl.Stop = scraper.source
         while isinstance(at, str):
             page = await self._tools.fetcher.fetch(Request(url=at))
             if trail.repeats(at, page.url):
                 return None
-            extraction = await self._extract(rules, page)
-            metrics.PAGES.inc()
-            metrics.BYTES.inc(page.size)
-            at = trail.follow(page.url, extraction.next_url)
-            self._counts = self._counts.fetched(
-                size=page.size, retries=page.retries, matches=extraction.matches
-            )
-            if extraction.items:
-                await self._queue.put(Found(page.url, extraction.items))
+            reading = await reader.read(rules, page)
+            self._count(page, reading)
+            at = trail.follow(page.url, reading.extraction.next_url)
+            if reading.extraction.items:
+                await self._queue.put(Found(page.url, reading.extraction.items))
         return at.error
 
-    async def _extract(self, rules: Rules, page: Page) -> Extraction:
-        if len(page.text) <= self._tools.settings.inline:
-            return extract(rules, page.text, page.url)
-        # The parser lets go of the interpreter, so a thread keeps the process answering meanwhile.
-        return await asyncio.to_thread(extract, rules, page.text, page.url)
+    def _count(self, page: Page, reading: Reading) -> None:
+        size = page.size + reading.size
+        metrics.PAGES.inc()
+        metrics.BYTES.inc(size)
+        self._counts = self._counts.fetched(
+            size=size,
+            retries=page.retries + reading.retries,
+            matches=reading.extraction.matches,
+            absent=reading.absent,
+        )
 
     async def _send_all(self) -> None:
         while (found := await self._queue.get()) is not None:

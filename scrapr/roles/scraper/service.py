@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import Any
 
 import structlog
 
@@ -53,7 +51,8 @@ class Current:
     ticket: Ticket
     claim: Claim
     run: Run
-    task: asyncio.Task[None]
+    task: asyncio.Task[tuple[Ended, schedule.Last]]
+    last: schedule.Last
 
 
 class Service:
@@ -71,7 +70,6 @@ class Service:
         self._asked: dict[str, Ticket] = {}
         self._wake = Trigger()
         self._reconciling = asyncio.Lock()
-        self._noting = asyncio.Lock()
         self._stopping = False
 
     @property
@@ -174,43 +172,45 @@ class Service:
         last = schedule.begin(held.last, held.claim, time.time())
         self._held[configuration.id] = replace(held, last=last)
         run = Run(self._tools, held.claim, ticket.run)
-        task = group.create_task(self._make(run, ticket, last), name=f"run {ticket.run}")
-        self._current[configuration.id] = Current(ticket, held.claim, run, task)
+        noted = group.create_task(self._remember(configuration, last))
+        task = group.create_task(self._make(run, configuration, last, noted), name=f"run {ticket.run}")
+        current = Current(ticket, held.claim, run, task, last)
+        self._current[configuration.id] = current
         metrics.UNDER_WAY.set(len(self._current))
-        group.create_task(
-            self._note(partial(self._store.save_last, configuration.id, last, ttl=configuration.ttl))
-        )
+        # Not at the end of the task itself: one that is cancelled before its first step never gets there.
+        task.add_done_callback(lambda _: self._settle(current))
 
-    async def _make(self, run: Run, ticket: Ticket, last: schedule.Last) -> None:
-        configuration = ticket.configuration
-        ended: Ended | None = None
+    async def _make(
+        self, run: Run, configuration: Configuration, last: schedule.Last, noted: asyncio.Task[None]
+    ) -> tuple[Ended, schedule.Last]:
+        ended = await run.make()
+        # A run that was interrupted is as good as never ended: whoever comes next makes it again.
+        if run.interruption is None and not run.stale:
+            last = schedule.finish(last)
+            await noted
+            await self._remember(configuration, last)
         try:
-            ended = await run.make()
-            # A run that was interrupted is as good as never ended: whoever comes next makes it again.
-            if run.interruption is None and not run.stale:
-                last = schedule.finish(last)
-                await self._note(
-                    partial(self._store.save_last, configuration.id, last, ttl=configuration.ttl)
-                )
-            await self._note(partial(self._store.add_run, ended))
-        finally:
-            if ended is None:
-                ended = run.end(STOPPING if self._stopping else LOST)
-            self._settle(ticket, ended, last)
+            await self._store.add_run(ended)
+        except Unavailable as error:
+            log.warning("run not noted", run=ended.run, reason=error.detail)
         if run.stale:
             await self._doubt()
+        return ended, last
 
-    def _settle(self, ticket: Ticket, ended: Ended, last: schedule.Last) -> None:
-        identity = ticket.configuration.id
-        self._current.pop(identity, None)
+    def _settle(self, current: Current) -> None:
+        if current.task.cancelled() or current.task.exception() is not None:
+            ended, last = current.run.end(STOPPING if self._stopping else LOST), current.last
+        else:
+            ended, last = current.task.result()
+        identity = current.claim.configuration.id
+        del self._current[identity]
         held = self._held.get(identity)
         if held is not None:
-            self._held[identity] = self._plan(
-                held.claim, last if held.claim.epoch == ended.epoch else schedule.renew(last)
-            )
+            same = held.claim.epoch == current.claim.epoch
+            self._held[identity] = self._plan(held.claim, last if same else schedule.renew(last))
         _tell(ended)
         metrics.UNDER_WAY.set(len(self._current))
-        ticket.ended.set_result(ended)
+        current.ticket.ended.set_result(ended)
         self._wake.pull()
 
     async def _doubt(self) -> None:
@@ -227,13 +227,11 @@ class Service:
             log.warning("the schedule is not known", configurations=len(configurations), reason=error.detail)
             return {}
 
-    async def _note(self, write: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Write in turn: the end of a run must not be overtaken by its start."""
-        async with self._noting:
-            try:
-                await write()
-            except Unavailable as error:
-                log.warning("not noted", reason=error.detail)
+    async def _remember(self, configuration: Configuration, last: schedule.Last) -> None:
+        try:
+            await self._store.save_last(configuration.id, last, ttl=configuration.ttl)
+        except Unavailable as error:
+            log.warning("start not noted", configuration=configuration.id, reason=error.detail)
 
     async def release(self) -> None:
         """Start nothing more, let the runs at hand end or be cut, and give the claims back."""

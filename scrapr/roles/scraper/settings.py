@@ -14,6 +14,9 @@ class ScraperSettings(BaseModel):
     pages: int = Field(
         10_000, ge=1, le=1_000_000, description="pages of one run at most; a run that has more is cut"
     )
+    follows: int = Field(
+        1000, ge=0, le=100_000, description="links to follow on one page; a page that has more fails"
+    )
     jitter: float = Field(
         0.1, ge=0, le=0.5, description="part of the ttl by which a run may come earlier or later"
     )

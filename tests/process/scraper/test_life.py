@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from pydantic import SecretStr
+
 from scrapr.model.batch import Run
 from scrapr.roles.scraper.schedule import Last
 from scrapr.roles.scraper.store import Store
+from scrapr.storage import redis as redis_storage
+from scrapr.storage.settings import RedisSettings
 from tests.conftest import Until
 from tests.process.scraper.peers import World
 
@@ -268,3 +272,18 @@ async def test_stopping_cuts_a_run_that_takes_too_long_and_the_next_scraper_begi
     async with world.scraper():
         runs = await until(ends(world, 2))
     assert (runs[1].outcome, runs[1].items) == ("complete", 2)
+
+
+async def test_scraping_goes_on_while_redis_is_away(
+    world: World, until: Until, free_port: Callable[[], int]
+) -> None:
+    world.site.show("/1", ["a"])
+    await world.config.put(world.configuration(ttl=1))
+    nobody = RedisSettings(url=SecretStr(f"redis://127.0.0.1:{free_port()}"))
+    async with redis_storage.connect(nobody) as world.redis, world.scraper() as url:
+        await until(ends(world, 2))
+        ready = await world.get(f"{url}/ready")
+        assert not ready["ready"]
+        assert ready["checks"]["redis"].startswith("Redis: ")
+        started = await world.get(f"{url}/v1/scraper/start")
+        assert started["runs"][0]["outcome"] == "complete"

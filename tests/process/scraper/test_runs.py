@@ -227,3 +227,57 @@ async def test_an_item_that_is_too_large_cuts_the_run(world: World, until: Until
     assert (run.outcome, run.pages) == ("failed", 0)
     assert run.error is not None
     assert "refused" in run.error
+
+
+def linking(world: World, **changes: object) -> Scraper:
+    """Selectors that follow each thing's link to its own page, and from there to its maker's."""
+    maker = {"$follow": "a.maker@href", "$select": "h3"}
+    detail = {"$follow": "h3 a@href", "$select": {"text": "p", "maker": maker}}
+    selector = [{"title": "h3", "detail": detail}]
+    return Scraper(source=f"{world.site.url}/1", scope="li.thing", selector=selector).model_copy(
+        update=changes
+    )
+
+
+async def test_links_are_followed_and_each_page_is_fetched_once(world: World, until: Until) -> None:
+    world.site.show("/1", ["<a href=/a>a</a>", "<a href=/b>b</a>", "<a href=/a>again</a>"])
+    world.site.show("/a", ["A <a class=maker href=/maker>m</a>"])
+    world.site.show("/b", ["B <a class=maker href=/maker>m</a>"])
+    world.site.show("/maker", ["Maker"])
+    run = await run_once(world, until, scraper=linking(world))
+    assert (run.outcome, run.items, run.error) == ("complete", 3, None)
+    assert [item["detail"]["maker"] for item in world.datasource.batches[run.run, 1].data] == ["Maker"] * 3
+    assert sorted(world.site.visits) == ["/1", "/a", "/b", "/maker", "/maker"]
+
+
+async def test_a_followed_page_that_is_gone_leaves_its_part_empty_and_is_told(
+    world: World, until: Until
+) -> None:
+    world.site.show("/1", ["<a href=/a>a</a>", "<a href=/gone>b</a>"])
+    world.site.show("/a", ["A"])
+    run = await run_once(world, until, scraper=linking(world))
+    assert (run.outcome, run.items) == ("complete", 2)
+    assert run.error is not None
+    assert "/gone" in run.error
+    first, second = world.datasource.batches[run.run, 1].data
+    assert "text" in first["detail"]
+    assert not second.get("detail", {}).get("text")
+
+
+async def test_a_followed_page_that_may_come_back_fails_the_page(world: World, until: Until) -> None:
+    world.site.show("/1", ["<a href=/a>a</a>"])
+    world.site.fail("/a", 503)
+    run = await run_once(world, until, scraper=linking(world))
+    assert (run.outcome, run.items) == ("failed", 0)
+    assert run.error is not None
+    assert "/a" in run.error
+
+
+async def test_a_page_with_too_many_links_to_follow_fails(world: World, until: Until) -> None:
+    world.settings = world.settings.model_copy(update={"follows": 2})
+    world.site.show("/1", [f"<a href=/{n}x>a</a>" for n in range(3)])
+    run = await run_once(world, until, scraper=linking(world))
+    assert run.outcome == "failed"
+    assert run.error is not None
+    assert "allowed: 2" in run.error
+    assert world.site.visits == ["/1"]

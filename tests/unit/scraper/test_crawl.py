@@ -121,3 +121,12 @@ def test_counts_add_up_over_pages() -> None:
     assert counts == Counts(
         pages=2, bytes=15, retries=1, matches={"title": 3, "scope": 4}, batches=1, items=7
     )
+
+
+def test_a_complete_run_tells_of_followed_pages_that_are_not_there() -> None:
+    counts = Counts().fetched(size=1, retries=0, matches={}, absent=("a is gone", "b is gone")).sent(1)
+    counts = counts.fetched(size=1, retries=0, matches={}, absent=("c is gone",))
+    assert conclude(counts, None) == (
+        "complete",
+        "Followed pages that are not there: 3; the first: a is gone",
+    )

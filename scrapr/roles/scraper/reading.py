@@ -1,0 +1,102 @@
+"""From a fetched page to its items, with what stands on the pages that they link to (`$follow`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from scrapr.extraction.extract import Extraction, Follow, extract, fill
+from scrapr.extraction.rules import Rules
+from scrapr.fetching.client import Client
+from scrapr.fetching.errors import FetchFailed, FetchRefused
+from scrapr.fetching.page import Page, Request
+from scrapr.model.errors import ScraprError, TooLarge
+from scrapr.roles.scraper.settings import ScraperSettings
+
+GONE = frozenset({404, 410})
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was found on a page, and what the pages behind its links took: bytes, retries, and which are not there.
+
+    The parts of an item that stand on an absent page are as on an empty one.
+    """
+
+    extraction: Extraction
+    size: int = 0
+    retries: int = 0
+    absent: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """A page behind links, read by the rules of each; none where the page is not there."""
+
+    size: int = 0
+    retries: int = 0
+    absent: tuple[str, ...] = ()
+    readings: Mapping[Rules, Reading] = field(default_factory=dict)
+
+
+class Reader:
+    """Reads pages. Raises `TooLarge`, and `FetchFailed` for a page behind a link that may come another time."""
+
+    def __init__(self, fetcher: Client, settings: ScraperSettings) -> None:
+        self._fetcher = fetcher
+        self._settings = settings
+
+    async def read(self, rules: Rules, page: Page) -> Reading:
+        """What `rules` find on `page`."""
+        extraction = await self._extract(rules, page)
+        follows = extraction.follows
+        if not follows:
+            return Reading(extraction)
+        if len(follows) > self._settings.follows:
+            raise TooLarge(
+                f"{page.url} has {len(follows)} links to follow; allowed: {self._settings.follows}"
+            )
+        found = await self._follow_all(follows)
+        readings = [found[each.url].readings.get(each.rules) for each in follows]
+        return Reading(
+            fill(extraction, [None if reading is None else reading.extraction for reading in readings]),
+            size=sum(behind.size for behind in found.values()),
+            retries=sum(behind.retries for behind in found.values()),
+            absent=tuple(url for behind in found.values() for url in behind.absent),
+        )
+
+    async def _extract(self, rules: Rules, page: Page) -> Extraction:
+        if len(page.text) <= self._settings.inline:
+            return extract(rules, page.text, page.url)
+        # The parser lets go of the interpreter, so a thread keeps the process answering meanwhile.
+        return await asyncio.to_thread(extract, rules, page.text, page.url)
+
+    async def _follow_all(self, follows: Iterable[Follow]) -> dict[str, Behind]:
+        """Each page once, all at the same time: how many that really are, the fetcher decides."""
+        wanted: dict[str, set[Rules]] = {}
+        for each in follows:
+            wanted.setdefault(each.url, set()).add(each.rules)
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = {url: group.create_task(self._follow(url, rules)) for url, rules in wanted.items()}
+        except ExceptionGroup as group:
+            first = group.exceptions[0]
+            raise (first if isinstance(first, ScraprError) else group) from None
+        return {url: task.result() for url, task in tasks.items()}
+
+    async def _follow(self, url: str, all_rules: Iterable[Rules]) -> Behind:
+        try:
+            page = await self._fetcher.fetch(Request(url=url))
+        except FetchFailed as failure:
+            # What may come another time must not empty fields that are filled: then the page as a whole fails.
+            if isinstance(failure, FetchRefused) or failure.status in GONE:
+                return Behind(absent=(failure.detail,))
+            raise
+        readings = {rules: await self.read(rules, page) for rules in all_rules}
+        return Behind(
+            size=page.size + sum(reading.size for reading in readings.values()),
+            retries=page.retries + sum(reading.retries for reading in readings.values()),
+            absent=tuple(url for reading in readings.values() for url in reading.absent),
+            readings=readings,
+        )
