@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 from typing import Any
 
 import pytest
@@ -192,3 +193,26 @@ async def test_a_cancelled_fetch_leaves_its_turn_to_others(serve: Any, connect: 
         slow.cancel()
         assert (await asyncio.wait_for(quick, 5)).text == PAGE
     gate.set()
+
+
+@pytest.mark.parametrize("kind", ["application/gzip", "application/x-gzip", "application/octet-stream"])
+async def test_a_packed_sitemap_is_unpacked(serve: Any, client: Client, kind: str) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=gzip.compress(b"<urlset>\xc3\xbc</urlset>"), content_type=kind)
+
+    page = await client.fetch(Request(await serve(answer), expect="any"))
+    assert page.text == "<urlset>ü</urlset>"
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [(gzip.compress(bytes(50_000_000)), "too-large"), (gzip.compress(b"x" * 9_000)[:40], "decompression"),
+     (b"\x1f\x8b\x08" + b"\xff" * 99, "decompression")],
+)  # fmt: skip
+async def test_a_packed_sitemap_that_is_a_trap_is_a_failed_page(
+    serve: Any, client: Client, body: bytes, reason: str
+) -> None:
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return web.Response(body=body, content_type="application/gzip")
+
+    assert (await fail(client, await serve(answer), expect="any")).reason == reason
