@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
+import aiohttp
 import socketio
 import structlog
 
@@ -13,9 +15,14 @@ from scrapr.client.transport import Locate
 from scrapr.model import problem
 from scrapr.model.errors import Unavailable
 from scrapr.runtime import backoff
+from scrapr.runtime.trigger import Trigger
 
 log = structlog.get_logger()
 TIMEOUT = 5.0
+FAREWELL = 0.5
+"""Seconds for a peer to take leave; one that is frozen would hold up the end of this process."""
+LOOK = 10.0
+"""Seconds between two looks at a connection whose end was not told."""
 
 
 def _nothing() -> None:
@@ -40,31 +47,49 @@ class Feed:
         self._locate = locate
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._connected = connected
+        self._told = told
         self._lost = lost
-        self._client = socketio.AsyncClient(reconnection=False, logger=False, handle_sigint=False)
-        self._client.on("*", told)
+        self._client = socketio.AsyncClient(handle_sigint=False)
+        self._over = False
+        self._end = Trigger()
 
     async def run(self) -> None:
         """Stay connected until cancelled; the peer is looked up again each time."""
         failures = 0
         while True:
             try:
-                await self._connect()
-                failures = 0
-                await self._stay()
+                async with aiohttp.ClientSession() as session:
+                    self._open(session)
+                    await self._connect()
+                    failures = 0
+                    await self._stay()
             except (Unavailable, socketio.exceptions.SocketIOError, TimeoutError, OSError) as error:
                 failures += 1
                 log.debug("feed lost", reason=str(error), failures=failures)
-            finally:
-                await self._client.disconnect()
             await asyncio.sleep(backoff.delay(max(1, failures), most=2.0))
 
+    def _open(self, session: aiohttp.ClientSession) -> None:
+        """A client for each connection: one whose farewell was cut short cannot connect again."""
+        self._over = False
+        self._client = socketio.AsyncClient(reconnection=False, handle_sigint=False, http_session=session)
+        self._client.on("*", self._told)
+        self._client.on("disconnect", self._hear_end)
+
     async def _stay(self) -> None:
+        # The client's own `wait` would pass a cancellation on to its tasks, and one of them may keep it.
         try:
             await self._connected()
-            await self._client.wait()
+            while not self._over and self._client.eio.state == "connected":
+                await self._end.wait(timeout=LOOK)
         finally:
             self._lost()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL):
+                    await self._client.disconnect()
+
+    async def _hear_end(self, *_: Any) -> None:
+        self._over = True
+        self._end.pull()
 
     async def _connect(self) -> None:
         url = await self._locate()
