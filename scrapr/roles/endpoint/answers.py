@@ -1,0 +1,115 @@
+"""Answers about items: ready bytes where there are any, made from the mirror where there are not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from scrapr.model.errors import Unavailable
+from scrapr.model.validation import parse
+from scrapr.roles.endpoint import metrics, query
+from scrapr.roles.endpoint.mirror import Gone, Mirror
+from scrapr.roles.endpoint.mirrored import Answer, Mirrored
+from scrapr.roles.endpoint.query import Page, Shape, Wish
+from scrapr.roles.endpoint.settings import EndpointSettings
+
+TRIES = 5
+
+
+class Answers:
+    """Every answer comes from this process's memory; no other process is asked."""
+
+    def __init__(self, mirror: Mirror, settings: EndpointSettings) -> None:
+        self._mirror = mirror
+        self._settings = settings
+
+    async def give(self, request: web.Request, mirrored: Mirrored, shape: Shape) -> web.Response:
+        """The items that `request` asks for. Raises `Invalid`, or `Unavailable` for what was never seen."""
+        age = mirrored.age
+        stale = age > self._settings.stale_after
+        answer = mirrored.ready.get((shape, stale, request.rel_url.raw_query_string))
+        if answer is None:
+            answer = await self._make(request, mirrored, shape, stale=stale)
+        headers = answer.headers
+        if not mirrored.live:
+            headers = {**headers, "Age": str(int(age))}
+        if "If-None-Match" in request.headers and _has(request, answer.tag):
+            return web.Response(status=304, headers=_without_type(headers))
+        return web.Response(body=answer.body, headers=headers)
+
+    async def _make(self, request: web.Request, mirrored: Mirrored, shape: Shape, *, stale: bool) -> Answer:
+        wish = parse(shape.wish, dict(request.query))
+        await self._await_copy(mirrored)
+        if wish.cursor is not None:
+            return await self._build(request, mirrored, shape, wish, stale=stale)
+        async with mirrored.making:
+            # Of many who ask at once for what is not ready, one makes it. What is right now belongs to `ready` as
+            # it is now: a change meanwhile puts another one in its place.
+            ready, key = mirrored.ready, (shape, stale, request.rel_url.raw_query_string)
+            if key not in ready:
+                answer = await self._build(request, mirrored, shape, wish, stale=stale)
+                if len(ready) >= self._settings.ready:
+                    return answer
+                ready[key] = answer
+            return ready[key]
+
+    async def _await_copy(self, mirrored: Mirrored) -> None:
+        try:
+            async with asyncio.timeout(self._settings.wait):
+                await mirrored.seen.wait()
+        except TimeoutError as error:
+            raise Unavailable(
+                f"The collection {mirrored.name!r} was not seen here yet, and its datasource does not answer"
+            ) from error
+
+    async def _build(
+        self, request: web.Request, mirrored: Mirrored, shape: Shape, wish: Wish, *, stale: bool
+    ) -> Answer:
+        confirmed_at = mirrored.confirmed_at
+        page = await self._page(mirrored, wish)
+        metrics.MADE.inc()
+        body = query.bare(page)
+        if shape.versioned:
+            body = query.full(mirrored.name, page, stale=stale, confirmed_at=confirmed_at)
+        tag = query.tag(page.copy, stale=stale)
+        return Answer(body, self._headers(request, page, tag, stale=stale), tag)
+
+    async def _page(self, mirrored: Mirrored, wish: Wish) -> Page:
+        after = -1 if wish.cursor is None else wish.cursor
+        for _ in range(TRIES):
+            if mirrored.copy is None:
+                break
+            try:
+                return await asyncio.to_thread(
+                    self._mirror.page, mirrored.copy.table, after=after, limit=wish.limit
+                )
+            except Gone:
+                continue  # another copy took its place; it is there already
+        raise Unavailable(f"The collection {mirrored.name!r} is being replaced")
+
+    def _headers(self, request: web.Request, page: Page, tag: str, *, stale: bool) -> dict[str, str]:
+        headers = {
+            "Content-Type": "application/json; charset=utf-8",
+            "ETag": f'W/"{tag}"',
+            "Cache-Control": self._settings.cache_control,
+            "Age": "0",
+            "X-Collection-Version": str(page.copy.version),
+            "X-Scrapr-Stale": "true" if stale else "false",
+        }
+        if page.copy.changed_at is not None:
+            headers["Last-Modified"] = query.http_date(page.copy.changed_at)
+        if page.next is not None:
+            following = request.rel_url.update_query(cursor=query.write_cursor(page.next))
+            headers["Link"] = f'<{following}>; rel="next"'
+        return headers
+
+
+def _has(request: web.Request, tag: str) -> bool:
+    """Whether the client has the state with `tag` (RFC 9110, 13.1.2: the comparison is weak)."""
+    return any(known.value in {tag, "*"} for known in request.if_none_match or ())
+
+
+def _without_type(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name != "Content-Type"}

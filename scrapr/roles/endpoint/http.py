@@ -1,0 +1,212 @@
+"""The endpoint's routes: the public API."""
+
+from __future__ import annotations
+
+from typing import Annotated, NoReturn
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field
+from yarl import URL
+
+from scrapr.model.change import Changes
+from scrapr.model.collection import NAME, near
+from scrapr.model.configuration import Configurations
+from scrapr.model.errors import FieldError, NotFound
+from scrapr.model.times import Time
+from scrapr.roles.endpoint import query
+from scrapr.roles.endpoint.answers import Answers
+from scrapr.roles.endpoint.mirrored import Mirrored
+from scrapr.roles.endpoint.peers import FORWARDED, Peers
+from scrapr.roles.endpoint.query import Items, Shape, Shapes
+from scrapr.roles.endpoint.service import Service
+from scrapr.roles.endpoint.settings import EndpointSettings
+from scrapr.web.call import PREFIX, Call
+from scrapr.web.routes import Route
+
+
+class ChangesQuery(BaseModel):
+    """Which stretch of a collection's changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    since: Annotated[int, Field(ge=0, description="the version that the caller has")] = 0
+    limit: Annotated[int, Field(ge=1, le=1000, description="how many at most")] = 100
+
+
+class Served(BaseModel):
+    """A collection and where its items are; what only the serving process knows is null for another's."""
+
+    name: str
+    items: str
+    """URL path of its items."""
+    here: bool
+    """Whether this process serves it, or passes requests on to `url`."""
+    url: str | None = None
+    version: int | None = None
+    records: int | None = None
+    stale: bool | None = None
+    last_success_at: Time | None = None
+
+
+class ServedCollections(BaseModel):
+    """All collections that this endpoint and its peers serve, by name."""
+
+    collections: tuple[Served, ...]
+
+
+def routes(service: Service, answers: Answers, peers: Peers, settings: EndpointSettings) -> tuple[Route, ...]:
+    """All routes of the role."""
+    shapes = query.shapes(settings)
+    readers = _Readers(service, answers, peers, shapes, stale_after=settings.stale_after)
+    return (
+        Route(
+            "GET",
+            "/items",
+            readers.only_items,
+            "The items of the only collection, or of the one in the query",
+            query=shapes.only[1].wish,
+            answer=Items,
+            refusals=(404,),
+        ),
+        Route(
+            "GET",
+            "/collections",
+            readers.collections,
+            "What is served here and by peers",
+            answer=ServedCollections,
+        ),
+        Route(
+            "GET",
+            "/collections/{collection}/items",
+            readers.items,
+            "A collection's items, page by page, in the order of their creation",
+            query=shapes.items[1].wish,
+            answer=Items,
+            refusals=(404,),
+        ),
+        Route(
+            "GET",
+            "/collections/{collection}/changes",
+            readers.changes,
+            "A collection's changes after a version",
+            query=ChangesQuery,
+            answer=Changes,
+            refusals=(404,),
+        ),
+        Route("GET", "/configurations", readers.configurations, "What is claimed", answer=Configurations),
+    )
+
+
+class _Readers:
+    def __init__(
+        self, service: Service, answers: Answers, peers: Peers, shapes: Shapes, *, stale_after: float
+    ) -> None:
+        self._service = service
+        self._answers = answers
+        self._peers = peers
+        self._shapes = shapes
+        self._stale_after = stale_after
+
+    async def items(self, call: Call) -> web.StreamResponse:
+        """The items of a collection, whoever serves it."""
+        return await self._give(call, call.place("collection"), self._shapes.items[call.versioned])
+
+    async def only_items(self, call: Call) -> web.StreamResponse:
+        """The items of the only collection, or of the one that the query names."""
+        name = call.request.query.get("collection") or await self._only()
+        return await self._give(call, name, self._shapes.only[call.versioned])
+
+    async def _give(self, call: Call, name: str, shape: Shape) -> web.StreamResponse:
+        mirrored = self._service.collections.get(name)
+        if mirrored is None:
+            found = await self._find(call, name, "items")
+            if not isinstance(found, Mirrored):
+                return found
+            mirrored = found
+        return await self._answers.give(call.request, mirrored, shape)
+
+    async def changes(self, call: Call) -> Changes | web.StreamResponse:
+        """The changes of a collection; they are the datasource's, and asked of it."""
+        name, wish = call.place("collection"), call.query(ChangesQuery)
+        if name not in self._service.collections:
+            found = await self._find(call, name, "changes")
+            if not isinstance(found, Mirrored):
+                return found
+        try:
+            return await self._service.datasource.changes(name, since=wish.since, limit=wish.limit)
+        except NotFound:
+            # Its endpoint is here and nothing was reduced into it yet.
+            return Changes(
+                collection=name, since=wish.since, version=wish.since, latest=wish.since, changes=()
+            )
+
+    async def collections(self, call: Call) -> ServedCollections:
+        """What is served here and by peers."""
+        prefix = PREFIX if call.versioned else ""
+        served = {
+            name: Served(name=name, items=f"{prefix}/collections/{name}/items", here=False, url=peer.url)
+            for peer in await self._peers.instances()
+            for name in peer.serves
+        }
+        served |= {name: self._here(prefix, each) for name, each in self._service.collections.items()}
+        return ServedCollections(collections=tuple(served[name] for name in sorted(served)))
+
+    async def configurations(self, call: Call) -> Configurations | web.Response:
+        """What is claimed; without a version in the path as the bare array of the thesis."""
+        told = Configurations(configurations=self._service.configurations)
+        if call.versioned:
+            return told
+        body = orjson.dumps([each.model_dump(mode="json") for each in told.configurations])
+        return web.Response(body=body, content_type="application/json")
+
+    def _here(self, prefix: str, mirrored: Mirrored) -> Served:
+        copy = mirrored.copy
+        return Served(
+            name=mirrored.name,
+            items=f"{prefix}/collections/{mirrored.name}/items",
+            here=True,
+            version=copy and copy.version,
+            records=copy and copy.total,
+            stale=mirrored.age > self._stale_after,
+            last_success_at=query.moment(mirrored.confirmed_at) if mirrored.confirmed_at else None,
+        )
+
+    async def _find(self, call: Call, name: str, what: str) -> Mirrored | web.StreamResponse:
+        """A collection that is not served here: a peer's answer, or what is claimed within a moment."""
+        if FORWARDED not in call.request.headers and NAME.fullmatch(name):
+            if peers := await self._peers.serving(name):
+                path = f"{PREFIX if call.versioned else ''}/collections/{name}/{what}"
+                target = URL.build(path=path, query=_without_collection(call))
+                return await self._peers.forward(call.request, peers, target)
+            if mirrored := await self._service.arrival(name):
+                return mirrored
+        return await self._refuse(name)
+
+    async def _refuse(self, name: str) -> NoReturn:
+        meant = near(name, await self._names())
+        hint = f"; did you mean {', '.join(meant)}?" if meant else ""
+        raise NotFound(f"There is no collection {name[:100]!r}{hint}")
+
+    async def _names(self) -> set[str]:
+        return {
+            *self._service.collections,
+            *(name for peer in await self._peers.instances() for name in peer.serves),
+        }
+
+    async def _only(self) -> str:
+        """The name of the only collection: the only one here, or if there is none here the only one of all peers."""
+        names = self._service.collections or await self._names()
+        if len(names) == 1:
+            return next(iter(names))
+        if not names:
+            raise NotFound("No collection is served yet; post a configuration to the config role")
+        listed = ", ".join(f"/collections/{name}/items" for name in sorted(names))
+        raise NotFound(
+            f"There are {len(names)} collections; choose one with ?collection= or by its path: {listed}",
+            fields=(FieldError(field="collection", problem="is missing", allowed=", ".join(sorted(names))),),
+        )
+
+
+def _without_collection(call: Call) -> dict[str, str]:
+    return {name: value for name, value in call.request.query.items() if name != "collection"}

@@ -1,0 +1,199 @@
+"""The local mirror: an SQLite database that lives as long as this process; the only user of sqlite3.
+
+One table for each copy of a collection, so that a new copy is loaded beside the one that is served, and the old
+one goes at once. Every method blocks for as long as SQLite takes: call it in a thread.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Lock
+
+from scrapr.model.change import Change
+from scrapr.roles.endpoint import follow
+from scrapr.roles.endpoint.follow import Effect
+from scrapr.roles.endpoint.query import Copy, Page
+from scrapr.roles.endpoint.row import Row
+
+CACHE_KIB = 16_384
+COPIES = "CREATE TABLE copies (id INTEGER PRIMARY KEY, version, total, changed_at, settled)"
+STAGE = """
+    CREATE TABLE {table} (created INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, version INTEGER NOT NULL,
+        stamped INTEGER NOT NULL, body TEXT NOT NULL)
+"""
+COUNT = "SELECT count(*) FROM {table}"
+DROP = "DROP TABLE IF EXISTS {table}"
+TAKE = "DELETE FROM {table} WHERE key = ?"
+FIND = "SELECT key, created, version, stamped, body FROM {table} WHERE key = ?"
+ROWS = "SELECT key, created, version, stamped, body FROM {table} WHERE created > ? ORDER BY created LIMIT ?"
+BODIES = "SELECT created, body FROM {table} WHERE created > ? ORDER BY created LIMIT ?"
+PUT = """
+    INSERT INTO {table} (created, key, version, stamped, body) VALUES (?, ?, ?, ?, CAST(? AS TEXT))
+    ON CONFLICT (key) DO UPDATE SET created = excluded.created, version = excluded.version,
+        stamped = excluded.stamped, body = excluded.body
+    WHERE excluded.version > version
+"""
+"""A row never makes way for an older one. SQLite is given bytes and keeps text: JSON functions want text."""
+
+
+class Gone(Exception):
+    """The copy that was asked for made way for another."""
+
+
+class Mirror:
+    """All copies of this process. A reader sees a copy as it was after some change, never between two."""
+
+    def __init__(self, *, folder: str, readers: int) -> None:
+        with tempfile.TemporaryDirectory(dir=folder or None, prefix="scrapr-mirror-") as place:
+            path = Path(place) / "mirror.sqlite"
+            self._writer = _open(path)
+            self._writer.execute(COPIES)
+            self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
+            for _ in range(readers):
+                reader = _open(path)
+                # A first look opens the log, too: from here on no file is opened by its name.
+                reader.execute("SELECT count(*) FROM copies").fetchone()
+                self._readers.put(reader)
+        # The folder is gone, the open files live on: even a killed process leaves nothing behind.
+        self._writing = Lock()
+        self._numbers = count(1)
+
+    def stage(self) -> int:
+        """A new, empty copy, which nobody sees before it is settled; the answer is its number."""
+        with self._written():
+            table = next(self._numbers)
+            self._writer.execute(_of(STAGE, table))
+            return table
+
+    def load(self, table: int, rows: Iterable[Row]) -> None:
+        """Put `rows` into a copy that is being loaded."""
+        with self._written():
+            self._put(table, rows)
+
+    def settle(self, copy: Copy) -> Copy:
+        """Say what was loaded: the copy as it is from now on, with the number of its rows."""
+        with self._written():
+            [(total,)] = self._writer.execute(_of(COUNT, copy.table))
+            settled = Copy(copy.table, copy.version, total, copy.changed_at, copy.settled)
+            self._note(settled)
+            return settled
+
+    def apply(self, copy: Copy, changes: Sequence[Change]) -> tuple[Copy, Effect]:
+        """The copy after `changes`, and what they did to its rows. Raises `Torn`, and then nothing was done."""
+        with self._written():
+            rows = self._find(copy.table, {change.key for change in changes})
+            effect = follow.fold(rows, changes, settled=copy.settled)
+            self._take(copy.table, effect.gone)
+            self._put(copy.table, effect.put.values())
+            total = copy.total + len(effect.put.keys() - rows.keys()) - len(effect.gone)
+            last = changes[-1]
+            after = Copy(copy.table, last.version, total, last.at, copy.settled)
+            self._note(after)
+            return after, effect
+
+    def drop(self, table: int) -> None:
+        """Forget a copy."""
+        with self._written():
+            self._writer.execute(_of(DROP, table))
+            self._writer.execute("DELETE FROM copies WHERE id = ?", (table,))
+
+    def page(self, table: int, *, after: int, limit: int) -> Page:
+        """Up to `limit` items in the order of their creation, after the one created as `after`. Raises `Gone`."""
+        with self._read() as reader:
+            copy = _copy(reader, table)
+            found = reader.execute(_of(BODIES, table), (after, limit + 1)).fetchall()
+        more = len(found) > limit
+        return Page(copy, [body for _, body in found[:limit]], found[limit - 1][0] if more else None)
+
+    def rows(self, table: int, *, after: int, limit: int) -> list[Row]:
+        """Up to `limit` rows in the order of their creation. Raises `Gone`."""
+        with self._read() as reader:
+            _copy(reader, table)
+            found = reader.execute(_of(ROWS, table), (after, limit)).fetchall()
+        return list(map(_row, found))
+
+    def close(self) -> None:
+        """Forget everything."""
+        with self._writing:
+            self._writer.close()
+        while not self._readers.empty():
+            self._readers.get().close()
+
+    def _find(self, table: int, keys: Iterable[str]) -> dict[str, Row]:
+        query = _of(FIND, table)
+        found = (self._writer.execute(query, (key,)).fetchone() for key in keys)
+        return {row.key: row for row in map(_row, filter(None, found))}
+
+    def _put(self, table: int, rows: Iterable[Row]) -> None:
+        values = ((row.created, row.key, row.version, row.stamped, row.body) for row in rows)
+        self._writer.executemany(_of(PUT, table), values)
+
+    def _take(self, table: int, keys: Iterable[str]) -> None:
+        self._writer.executemany(_of(TAKE, table), ((key,) for key in keys))
+
+    def _note(self, copy: Copy) -> None:
+        at = None if copy.changed_at is None else copy.changed_at.timestamp()
+        self._writer.execute(
+            "INSERT OR REPLACE INTO copies (id, version, total, changed_at, settled) VALUES (?, ?, ?, ?, ?)",
+            (copy.table, copy.version, copy.total, at, copy.settled),
+        )
+
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        """One transaction of the writer; the lock is the thread's, for an awaiting task may be cancelled meanwhile."""
+        with self._writing:
+            self._writer.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                self._writer.execute("ROLLBACK")
+                raise
+            self._writer.execute("COMMIT")
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        """A reader within one transaction: all its queries see the same state."""
+        reader = self._readers.get()
+        try:
+            reader.execute("BEGIN")
+            try:
+                yield reader
+            finally:
+                reader.execute("COMMIT")
+        finally:
+            self._readers.put(reader)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    connection.text_factory = bytes
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = OFF")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    return connection
+
+
+def _of(statement: str, table: int) -> str:
+    return statement.format(table=f"copy_{table:d}")
+
+
+def _copy(reader: sqlite3.Connection, table: int) -> Copy:
+    found = reader.execute(
+        "SELECT version, total, changed_at, settled FROM copies WHERE id = ?", (table,)
+    ).fetchone()
+    if found is None:
+        raise Gone(table)
+    version, total, at, settled = found
+    return Copy(table, version, total, None if at is None else datetime.fromtimestamp(at, UTC), settled)
+
+
+def _row(found: tuple[bytes, int, int, int, bytes]) -> Row:
+    key, created, version, stamped, body = found
+    return Row(key.decode(), created, version, bool(stamped), body)

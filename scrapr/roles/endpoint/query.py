@@ -1,0 +1,169 @@
+"""What a query means, and what an answer looks like: pages by cursor, bodies in both shapes, entity tags."""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import format_datetime
+from typing import Annotated, Any
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
+
+from scrapr.model.collection import Name
+from scrapr.model.item import Item
+from scrapr.model.times import Time, show
+from scrapr.model.validation import wrong
+from scrapr.roles.endpoint.settings import EndpointSettings
+
+CURSOR_ALLOWED = "the `next` of the page before"
+VERSION_MOST = 2**63 - 1
+
+
+def write_cursor(created: int) -> str:
+    """The cursor of the page after the record that was created as `created`."""
+    return urlsafe_b64encode(orjson.dumps([created])).rstrip(b"=").decode()
+
+
+def read_cursor(cursor: Any) -> int:
+    """The `created` to go on after."""
+    try:
+        padded = str(cursor).encode("ascii") + b"=" * (-len(str(cursor)) % 4)
+        [created] = orjson.loads(urlsafe_b64decode(padded))
+    except (ValueError, TypeError) as error:
+        raise wrong("is no cursor", allowed=CURSOR_ALLOWED) from error
+    if type(created) is not int or not 0 <= created <= VERSION_MOST:
+        raise wrong("is no cursor", allowed=CURSOR_ALLOWED)
+    return created
+
+
+Cursor = Annotated[
+    int,
+    BeforeValidator(read_cursor),
+    WithJsonSchema({"type": "string", "description": CURSOR_ALLOWED}),
+]
+
+
+class Wish(BaseModel):
+    """Which page of a collection's items: `limit` at most, after `cursor`.
+
+    A page is found by where it begins, not by how many items are before it, so that items which come and go
+    meanwhile are neither skipped nor told twice.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    limit: int
+    cursor: Cursor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A way to ask and to be answered: under `/v1` or bare, and whether the collection is in the query.
+
+    There is one of each, compared by identity: ready answers are looked up by it.
+    """
+
+    versioned: bool
+    wish: type[Wish]
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """All ways to ask for items."""
+
+    items: tuple[Shape, Shape]
+    """`/collections/{c}/items`: bare, then under `/v1`."""
+    only: tuple[Shape, Shape]
+    """`/items`: bare, then under `/v1`."""
+
+
+def shapes(settings: EndpointSettings) -> Shapes:
+    """The ways to ask, with the limits of the settings."""
+    bare = _wish("BareWish", settings.bare_most, settings.bare_most)
+    paged = _wish("PageWish", settings.limit, settings.limit_most)
+    return Shapes(
+        items=(Shape(False, bare), Shape(True, paged)),
+        only=(Shape(False, _of_any("BareItemsWish", bare)), Shape(True, _of_any("ItemsWish", paged))),
+    )
+
+
+def _wish(name: str, default: int, most: int) -> type[Wish]:
+    limit = Field(default, ge=1, le=most, description="items of the page at most")
+    return create_model(name, __base__=Wish, limit=(int, limit))
+
+
+def _of_any(name: str, wish: type[Wish]) -> type[Wish]:
+    which = Field(None, description="the collection, where there are several")
+    return create_model(name, __base__=wish, collection=(Name | None, which))
+
+
+@dataclass(frozen=True)
+class Copy:
+    """Where a mirrored collection is. `changed_at` is the time of its newest change."""
+
+    table: int
+    version: int
+    total: int = 0
+    changed_at: datetime | None = None
+    settled: int = 0
+    """Up to this version the copy may lack records whose updates are still told: it was read while they went."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A stretch of a collection as it was at one version; `next` is the `created` to go on after."""
+
+    copy: Copy
+    bodies: Sequence[bytes]
+    next: int | None
+
+
+class Items(BaseModel):
+    """A page of items under `/v1`.
+
+    `last_success_at` is when the datasource last confirmed this version; `stale` tells that this was too long ago.
+    """
+
+    collection: str
+    version: int
+    items: list[Item]
+    total: int
+    next: str | None
+    stale: bool
+    last_success_at: Time
+
+
+def bare(page: Page) -> bytes:
+    """The thesis's shape: the array alone."""
+    return b"[" + b",".join(page.bodies) + b"]"
+
+
+def full(collection: str, page: Page, *, stale: bool, confirmed_at: float) -> bytes:
+    """The shape of `/v1`, an `Items`, out of JSON that is ready."""
+    head = {"collection": collection, "version": page.copy.version}
+    tail = {
+        "total": page.copy.total,
+        "next": None if page.next is None else write_cursor(page.next),
+        "stale": stale,
+        "last_success_at": show(moment(confirmed_at)),
+    }
+    return b'%s,"items":%s,%s' % (orjson.dumps(head)[:-1], bare(page), orjson.dumps(tail)[1:])
+
+
+def tag(copy: Copy, *, stale: bool) -> str:
+    """What tells one state of a collection from all others, for `ETag`; a collection that began anew differs, too."""
+    at = 0 if copy.changed_at is None else int(copy.changed_at.timestamp() * 1000)
+    return f"{copy.version}-{at:x}{'-s' if stale else ''}"
+
+
+def moment(seconds: float) -> datetime:
+    """The time that is `seconds` after the beginning of 1970."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def http_date(at: datetime) -> str:
+    """A time as HTTP headers say it (RFC 9110), cut to whole seconds."""
+    return format_datetime(at.astimezone(UTC), usegmt=True)

@@ -1,0 +1,63 @@
+"""The endpoint, wired."""
+
+from __future__ import annotations
+
+import aiohttp
+
+from scrapr.client.config import ConfigClient
+from scrapr.client.datasource import DatasourceClient
+from scrapr.discovery.directory import Directory
+from scrapr.model.claim import ClaimRequest
+from scrapr.roles.endpoint import http
+from scrapr.roles.endpoint.answers import Answers
+from scrapr.roles.endpoint.mirror import Mirror
+from scrapr.roles.endpoint.peers import Peers
+from scrapr.roles.endpoint.service import Service
+from scrapr.roles.endpoint.settings import EndpointSettings
+from scrapr.roles.endpoint.store import Store
+from scrapr.runtime.loops import Loop
+from scrapr.storage.redis import Redis
+from scrapr.web.role import Role
+
+
+async def build(
+    *,
+    redis: Redis,
+    config: ConfigClient,
+    datasource: DatasourceClient,
+    session: aiohttp.ClientSession,
+    claim: ClaimRequest,
+    settings: EndpointSettings,
+    directory: Directory,
+    token: str,
+) -> Role:
+    """An endpoint that takes what `claim` asks for; `token` is what it shows to the feeds of its peers.
+
+    Once it has something to serve, nothing that is away makes it unready: it answers from what it has.
+    """
+    mirror = Mirror(folder=settings.folder, readers=settings.readers)
+    service = Service(
+        config=config,
+        datasource=datasource,
+        store=Store(redis, settings),
+        mirror=mirror,
+        claim=claim,
+        settings=settings,
+        directory=directory,
+        token=token,
+    )
+    peers = Peers(directory, session, container=claim.container, patience=settings.forward)
+    return Role(
+        name="endpoint",
+        home="/items",
+        routes=http.routes(service, Answers(mirror, settings), peers, settings),
+        loops=(
+            Loop("listen-config", service.listen_to_config),
+            Loop("hold", service.hold),
+            Loop("listen-datasource", service.listen_to_datasource),
+            Loop("follow", service.follow),
+            Loop("keep", service.keep),
+        ),
+        checks={"claims": service.check},
+        release=service.release,
+    )

@@ -1,0 +1,56 @@
+"""How an endpoint answers, how it follows the datasource, and what it keeps."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from scrapr.model.validation import wrong
+
+
+class EndpointSettings(BaseModel):
+    """The endpoint's bounds and paces."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: int = Field(100, ge=1, le=100_000, description="items of a page under /v1, if none is asked for")
+    limit_most: int = Field(1000, ge=1, le=100_000, description="items of a page under /v1 at most")
+    bare_most: int = Field(
+        10_000, ge=1, le=1_000_000, description="items of an answer at most, on paths without a version"
+    )
+    cache_control: str = Field(
+        "public, max-age=1, stale-if-error=86400", description="header `Cache-Control` of items"
+    )
+    ready: int = Field(64, ge=0, le=10_000, description="answers kept ready for each collection at most")
+    wait: float = Field(
+        1.0,
+        ge=0,
+        le=30,
+        description="seconds that a request waits for a collection that is only just claimed",
+    )
+    stale_after: float = Field(
+        15.0, gt=0, description="seconds without the datasource after which answers say that they are stale"
+    )
+    check: float = Field(
+        30.0, gt=0, description="seconds between two looks for changes that no push told, and for lost copies"
+    )
+    page: int = Field(
+        1000, ge=1, le=10_000, description="records or changes asked of the datasource in one request"
+    )
+    far: int = Field(
+        20_000, ge=1, description="changes behind the datasource from which a whole new copy costs less"
+    )
+    loads: int = Field(2, ge=1, le=64, description="whole copies that are loaded at once")
+    readers: int = Field(4, ge=1, le=64, description="queries of the mirror at once")
+    folder: str = Field(
+        "", description="folder of the mirror's nameless file; empty: the system's; /dev/shm: in memory"
+    )
+    forward: float = Field(
+        10.0, gt=0, description="seconds that a peer may stay silent while it answers for us"
+    )
+    prefix: str = Field("scrapr", description="what the keys of this installation begin with in Redis")
+
+    @model_validator(mode="after")
+    def _check_limits(self) -> EndpointSettings:
+        if self.limit > self.limit_most:
+            raise wrong("is more than limit_most", allowed=f"up to {self.limit_most}", field="limit")
+        return self
