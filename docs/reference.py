@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import click
 import typer
 from pydantic import SecretStr
 
@@ -57,8 +56,8 @@ def cli_page() -> str:
     """Every command with its arguments and options."""
     from scrapr.cli.app import app
 
-    group = typer.main.get_command(app)
-    assert isinstance(group, click.Group)
+    # Any: typer carries a click of its own, whose types are not those of the package click.
+    group: Any = typer.main.get_command(app)
     lines = ["# Commands", HERE, "", "`scrapr COMMAND --help` says the same."]
     for name, command in group.commands.items():
         if command.hidden:
@@ -72,18 +71,15 @@ def _paragraphs(text: str) -> str:
     return "\n\n".join(" ".join(part.split()) for part in text.split("\n\n"))
 
 
-def _parameters(command: click.Command) -> Iterator[str]:
+def _parameters(command: Any) -> Iterator[str]:
     for parameter in command.params:
         if parameter.name == "help":
             continue
-        names = (
-            ", ".join(parameter.opts)
-            if isinstance(parameter, click.Option)
-            else parameter.human_readable_name
-        )
+        is_option = parameter.param_type_name == "option"
+        names = ", ".join(parameter.opts) if is_option else parameter.metavar or parameter.name.upper()
         default = parameter.default if parameter.default not in (None, False, ...) else None
         shown = f" (default `{default}`)" if default is not None and not callable(default) else ""
-        yield f"- `{names}`: {_cell(getattr(parameter, 'help', None) or '')}{shown}"
+        yield f"- `{names}`: {_cell(parameter.help or '')}{shown}"
 
 
 def api_page(documents: Mapping[str, Mapping[str, Any]]) -> str:

@@ -49,7 +49,13 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 SHARED = ("scrapr.extraction.extract", "scrapr.fetching.client", "scrapr.storage.mongo", "sqlite3")
 """What a zygote imports beside this module: a role's own modules are small, and come with the role."""
-LOCAL_DRAIN = {"SCRAPR_DRAIN_GRACE": "1.2", "SCRAPR_DRAIN_CANCEL": "0.5", "SCRAPR_DRAIN_CLOSE": "0.5"}
+LOCAL_DRAIN = {
+    "SCRAPR_DRAIN_GRACE": "1.4",
+    "SCRAPR_DRAIN_CANCEL": "0.5",
+    "SCRAPR_DRAIN_CLOSE": "0.5",
+    "SCRAPR_SCRAPER_FINISH": "0.8",
+    "SCRAPR_SCRAPER_HAND_OVER": "0.4",
+}
 """On one machine everything stops together, one role after the other, within ten seconds."""
 
 

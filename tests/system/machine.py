@@ -45,12 +45,15 @@ class Machine:
         return httpx.post(self.url(role) + path, json=body, timeout=30)
 
     def items(self, collection: str) -> list[dict[str, Any]]:
-        """All items of a collection, as they are now; none while it is unknown."""
+        """All items of a collection, as they are now; none while it is unknown or its endpoint starts anew."""
         found: list[dict[str, Any]] = []
         cursor = None
         while True:
             query = {"limit": 1000} | ({"cursor": cursor} if cursor else {})
-            answer = self.get("endpoint", f"/v1/collections/{collection}/items", **query)
+            try:
+                answer = self.get("endpoint", f"/v1/collections/{collection}/items", **query)
+            except httpx.TransportError:
+                return []
             if answer.status_code != 200:
                 return []
             found += answer.json()["items"]
