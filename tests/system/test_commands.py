@@ -1,0 +1,110 @@
+"""The commands, as a person types them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from tests.conftest import find_free_port
+from tests.system.conftest import Site
+from tests.system.machine import ROLES, Machine, wait_for
+
+PAGE = "<ul><li><a href='/1'>one</a></li><li><a href='/2'>two</a></li></ul>"
+
+
+def configuration(collection: str, source: str) -> dict[str, Any]:
+    """A configuration for a list of links."""
+    scraper = {"source": source, "scope": "li", "selector": [{"title": "a", "link": "a@href"}]}
+    return {"type": "scraper", "collection": collection, "scraper": scraper, "ttl": 300}
+
+
+def test_a_configuration_is_added_listed_shown_and_removed(
+    machine: Machine, site: Site, tmp_path: Path
+) -> None:
+    file = tmp_path / "links.json"
+    file.write_text(json.dumps(configuration("links", site("/", PAGE))))
+    added = machine.scrapr("add", str(file))
+    assert added.returncode == 0, added.stderr
+    identity, url = added.stdout.split()
+    assert url == machine.url("endpoint") + "/v1/collections/links/items"
+    wait_for(lambda: len(machine.items("links")) == 2)
+
+    assert identity in machine.scrapr("ls").stdout
+    shown = machine.scrapr("items", "links", "--json")
+    assert [json.loads(line)["title"] for line in shown.stdout.splitlines()] == ["one", "two"]
+    assert "one" in machine.scrapr("items", "links", "--limit", "1").stdout
+    assert "two" not in machine.scrapr("items", "links", "--limit", "1").stdout
+    status = machine.scrapr("status")
+    assert status.returncode == 0, status.stderr
+    assert "links" in status.stdout
+    assert "complete" in status.stdout
+
+    assert machine.scrapr("rm", identity).returncode == 0
+    assert identity not in machine.scrapr("ls").stdout
+    assert len(machine.items("links")) == 2
+
+
+def test_a_list_of_configurations_comes_from_standard_input(machine: Machine, site: Site) -> None:
+    drafts = [configuration(f"piped-{number}", site("/", PAGE)) for number in range(2)]
+    added = machine.scrapr("add", "-", stdin=json.dumps(drafts))
+    assert added.returncode == 0, added.stderr
+    assert len(added.stdout.splitlines()) == 2
+
+
+def test_what_is_refused_is_one_line_that_names_the_field(machine: Machine) -> None:
+    done = machine.scrapr("add", "-", stdin=json.dumps(configuration("links", "ftp://x/")))
+    assert done.returncode == 2
+    assert "scraper.source" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert machine.scrapr("add", "/no/such/file").returncode == 2
+    assert machine.scrapr("rm", "nobody").returncode == 2
+
+
+def test_health_tells_of_each_role(machine: Machine) -> None:
+    done = machine.scrapr("health")
+    assert done.returncode == 0
+    assert all(role in done.stdout for role in ROLES)
+    assert machine.scrapr("health", "--role", "endpoint").returncode == 0
+
+
+def test_commands_say_where_nobody_answers(machine: Machine) -> None:
+    command = [sys.executable, "-m", "scrapr", "ls", "--port-base", str(find_free_port())]
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, env=machine.environment, check=False
+    )
+    assert done.returncode == 1
+    assert "127.0.0.1" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_roles_and_the_settings_are_listed_with_secrets_hidden(machine: Machine) -> None:
+    def run(*words: str) -> str:
+        environment = machine.environment | {"SCRAPR_WEB_TOKEN": "very-secret"}
+        command = [sys.executable, "-m", "scrapr", *words]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=30, env=environment, check=True
+        ).stdout
+
+    assert all(role in run("roles") for role in ROLES)
+    shown = run("settings")
+    assert "SCRAPR_WEB_TOKEN\t****" in shown
+    assert "very-secret" not in shown
+
+
+def test_selectors_are_tried_on_a_page_before_anything_is_stored(machine: Machine, site: Site) -> None:
+    def tried(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "scrapr", "try", site("/", PAGE), *words]
+        return subprocess.run(
+            command, capture_output=True, text=True, timeout=30, env=machine.environment, check=False
+        )
+
+    shown = tried("--scope", "li", "--select", "title=a", "--select", "link=a@href")
+    assert shown.returncode == 0, shown.stderr
+    assert "one" in shown.stdout
+    exact = tried("--scope", "li", "--selector", '[{"title": "a"}]', "--json")
+    assert json.loads(exact.stdout) == [{"title": "one"}, {"title": "two"}]
+    assert "matched nothing" in tried("--scope", "li", "--select", "title=b").stderr
+    assert tried("--select", "title=a[").returncode == 2
