@@ -76,9 +76,7 @@ class Lifecycle:
     ) -> bool:
         await asyncio.sleep(self._deadlines.notice)
         within_grace = await _within(self._deadlines.grace, release())
-        for task in tasks:
-            task.cancel()
-        late = (await asyncio.wait(tasks, timeout=self._deadlines.cancel))[1] if tasks else set()
+        late = await _cancel(tasks, within=self._deadlines.cancel)
         for task in late:
             log.error("deadline passed", step="cancel", loop=task.get_name())
         return within_grace and not late
@@ -101,6 +99,17 @@ async def start_unless_stopped(start: Callable[[], Awaitable[T]], stop: asyncio.
     finally:
         stopping.cancel()
     return None
+
+
+async def _cancel(tasks: Sequence[asyncio.Task[None]], *, within: float) -> set[asyncio.Task[None]]:
+    """Cancel `tasks`, and after half the time again: some libraries keep a cancellation to themselves."""
+    late = set(tasks)
+    for _ in range(2):
+        for task in late:
+            task.cancel()
+        if late:
+            late = (await asyncio.wait(late, timeout=within / 2))[1]
+    return late
 
 
 async def _first_death(tasks: Sequence[asyncio.Task[None]], stop: asyncio.Event) -> BaseException | None:
