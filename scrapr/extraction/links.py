@@ -8,6 +8,8 @@ from urllib.parse import urldefrag, urljoin, urlsplit
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _UNSAFE = re.compile(r"""[\x00-\x20"'<>\\^`{|}]""")
 _STRIPPED = " \t\r\n\f"
+_EMPTY_END = re.compile(r"[^?#](\?#?|#)\Z|\A(#)\Z")
+"""An empty query or fragment, which urljoin drops and browsers keep."""
 LINKS = {
     "href": frozenset({"a", "link"}),
     "src": frozenset({"img", "script", "source", "track", "frame", "iframe"}),
@@ -24,6 +26,8 @@ def join(base: str, reference: str) -> str:
         joined = urljoin(base, reference.replace("\\", "/"))
     except ValueError:
         return reference
+    if reference[-1:] in {"#", "?"} and (end := _EMPTY_END.search(reference)) is not None:
+        joined = joined.removesuffix(end[1] or end[2]) + (end[1] or end[2])
     return _UNSAFE.sub(lambda found: f"%{ord(found.group()):02X}", joined)
 
 

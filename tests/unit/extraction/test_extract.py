@@ -111,6 +111,14 @@ FOLLOWING = [
 ]
 
 
+@pytest.mark.parametrize("link", ["#", "a#", "/a#", "a?", "/a?#", "a?b#", "a?b=#?", "../a#?"])
+def test_an_empty_query_or_fragment_stays_as_in_browsers(link: str) -> None:
+    ends = {"#": "/list/page1.html?x=1#", "../a#?": "/a#?"}
+    expected = ends.get(link, link if link.startswith("/") else f"/list/{link}")
+    found = _extract("a@href", f'<a href="{link}"></a>').value
+    assert found == f"https://shop.example{expected}"
+
+
 def test_links_are_given_to_be_followed_and_their_results_put_in_place() -> None:
     text = "<li><b>1</b><a href=/1></a><li><b>2</b><li><b>3</b><a href=/3></a>"
     found = _extract(FOLLOWING, text, scope="li")
