@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from pydantic import SecretStr
 from yarl import URL
 
-from scrapr.fetching.settings import FetchOptions
+from scrapr.model.fetch import FetchOptions
 
 Text: TypeAlias = str | SecretStr
 """A value that may be secret; it leaves the process only within the request."""

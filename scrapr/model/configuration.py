@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, mo
 from yarl import URL
 
 from scrapr.model.collection import Name
+from scrapr.model.fetch import FetchOptions
 from scrapr.model.item import JSON
 from scrapr.model.times import Time
 from scrapr.model.validation import wrong
@@ -16,6 +17,7 @@ Type: TypeAlias = Literal["scraper", "endpoint"]
 
 SOURCE_ALLOWED = "an absolute http or https URL"
 TTL_MAX = 31_536_000
+MISPLACED = "has no place in a configuration of type endpoint"
 DEFAULT_COLLECT = {"item": "items"}
 """As in the thesis: the `item`s of one title gather in its `items`."""
 
@@ -56,7 +58,7 @@ class Draft(BaseModel):
     """A configuration as a user posts it.
 
     `key` names the fields that identify an item; `collect` maps fields to the lists in which their distinct
-    values gather; all other fields keep their latest value.
+    values gather; all other fields keep their latest value. `fetch` says how its pages are to be asked for.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,13 +71,16 @@ class Draft(BaseModel):
     pool: Name = "default"
     key: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=10)] | None = None
     collect: Annotated[dict[FieldName, FieldName], Field(max_length=100)] | None = None
+    fetch: FetchOptions | None = None
 
     @model_validator(mode="after")
     def _check_parts(self) -> Draft:
         if self.type == "scraper" and self.scraper is None:
             raise wrong("is missing", allowed="an object with source and selector", field="scraper")
         if self.type == "endpoint" and self.scraper is not None:
-            raise wrong("has no place in a configuration of type endpoint", allowed="null", field="scraper")
+            raise wrong(MISPLACED, allowed="null", field="scraper")
+        if self.type == "endpoint" and self.fetch is not None:
+            raise wrong(MISPLACED, allowed="null", field="fetch")
         return self
 
     @property

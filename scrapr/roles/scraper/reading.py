@@ -12,6 +12,7 @@ from scrapr.fetching.client import Client
 from scrapr.fetching.errors import FetchFailed, FetchRefused
 from scrapr.fetching.page import Page, Request
 from scrapr.model.errors import ScraprError, TooLarge
+from scrapr.model.fetch import FetchOptions
 from scrapr.roles.scraper.settings import ScraperSettings
 
 GONE = frozenset({404, 410})
@@ -43,9 +44,10 @@ class Behind:
 class Reader:
     """Reads pages. Raises `TooLarge`, and `FetchFailed` for a page behind a link that may come another time."""
 
-    def __init__(self, fetcher: Client, settings: ScraperSettings) -> None:
+    def __init__(self, fetcher: Client, settings: ScraperSettings, options: FetchOptions | None) -> None:
         self._fetcher = fetcher
         self._settings = settings
+        self._options = options
 
     async def read(self, rules: Rules, page: Page) -> Reading:
         """What `rules` find on `page`."""
@@ -87,7 +89,7 @@ class Reader:
 
     async def _follow(self, url: str, all_rules: Iterable[Rules]) -> Behind:
         try:
-            page = await self._fetcher.fetch(Request(url=url))
+            page = await self._fetcher.fetch(Request(url=url, options=self._options))
         except FetchFailed as failure:
             # What may come another time must not empty fields that are filled: then the page as a whole fails.
             if isinstance(failure, FetchRefused) or failure.status in GONE:

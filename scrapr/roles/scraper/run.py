@@ -163,11 +163,12 @@ class Run:
     async def _walk(self) -> str | None:
         settings, scraper = self._tools.settings, _scraper_of(self._claim)
         rules = compile_rules(scraper.selector, scope=scraper.scope, paginate=scraper.paginate)
-        reader = Reader(self._tools.fetcher, settings)
+        options = self._claim.configuration.fetch
+        reader = Reader(self._tools.fetcher, settings, options)
         trail = crawl.Trail(scraper.source, limit=scraper.limit, most=settings.pages)
         at: str | crawl.Stop = scraper.source
         while isinstance(at, str):
-            page = await self._tools.fetcher.fetch(Request(url=at))
+            page = await self._tools.fetcher.fetch(Request(url=at, options=options))
             if trail.repeats(at, page.url):
                 return None
             reading = await reader.read(rules, page)

@@ -14,7 +14,7 @@ from aiohttp import web
 from scrapr.fetching.client import Client
 from scrapr.fetching.errors import FetchFailed, FetchRefused, FetchUnavailable
 from scrapr.fetching.page import Request
-from scrapr.fetching.settings import FetchOptions
+from scrapr.model.fetch import FetchOptions
 
 
 def html(text: Any = "x", **kwargs: Any) -> web.Response:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from hashlib import blake2b
 from ipaddress import IPv4Network
 from typing import Any
 
@@ -66,6 +67,9 @@ class Site:
     def __init__(self) -> None:
         self.pages: dict[str, Page] = {}
         self.visits: list[str] = []
+        self.agents: set[str] = set()
+        self.tags = False
+        """Whether answers carry an ETag, and are 304 for whoever has the same."""
         self.url = ""
 
     def show(self, path: str, titles: Sequence[str], next_page: str | None = None) -> None:
@@ -96,11 +100,17 @@ class Site:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         if request.path == "/robots.txt":
             raise web.HTTPNotFound
-        self.visits.append(request.path)
-        page = self.pages.get(request.path)
+        self.visits.append(request.path_qs)
+        self.agents.add(request.headers["User-Agent"])
+        page = self.pages.get(request.path_qs)
         if page is None:
             raise web.HTTPNotFound
-        return await page()
+        response = await page()
+        if self.tags and isinstance(response, web.Response) and isinstance(response.body, bytes):
+            response.etag = blake2b(response.body, digest_size=8).hexdigest()
+            if request.if_none_match and request.if_none_match[0].value == response.etag.value:
+                raise web.HTTPNotModified
+        return response
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator[None]:

@@ -281,3 +281,11 @@ async def test_a_page_with_too_many_links_to_follow_fails(world: World, until: U
     assert run.error is not None
     assert "allowed: 2" in run.error
     assert world.site.visits == ["/1"]
+
+
+async def test_a_configuration_changes_how_its_own_pages_are_asked_for(world: World, until: Until) -> None:
+    world.site.show("/1", ["<a href=/a>a</a>"])
+    world.site.show("/a", ["A"])
+    run = await run_once(world, until, scraper=linking(world), fetch={"user_agent": "Other/2.0"})
+    assert run.outcome == "complete"
+    assert world.site.agents == {"Other/2.0"}

@@ -48,7 +48,16 @@ def present(**parts: Any) -> Configuration:
 
 def test_the_configuration_of_the_thesis_is_accepted_unchanged() -> None:
     draft = drafting.read_draft(THESIS, PLACES)
-    assert draft.model_dump(exclude={"pool", "key", "collect"}) == THESIS
+    assert draft.model_dump(exclude={"pool", "key", "collect", "fetch"}) == THESIS
+
+
+def test_wrong_fetch_options_are_named() -> None:
+    assert wrong_fields(body(fetch={"per_host": 0, "proxy": "x"})).keys() == {"fetch.per_host", "fetch.proxy"}
+    options = drafting.read_draft(body(fetch={"pace": 0.5}), PLACES).fetch
+    assert options is not None
+    assert (options.pace, options.robots) == (0.5, None)
+    endpoint = {"type": "endpoint", "collection": "c", "fetch": {}}
+    assert wrong_fields(endpoint) == {"fetch": "null"}
 
 
 def test_every_wrong_field_is_named_at_once_selectors_and_pool_among_them() -> None:

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from scrapr import __version__
 from scrapr.fetching import errors
-from scrapr.fetching.settings import FetchOptions, FetchSettings
+from scrapr.fetching.settings import FetchSettings
+from scrapr.model.fetch import FetchOptions
 
 DOCS = Path(__file__).parents[3] / "docs" / "fetching.md"
 

@@ -1,0 +1,25 @@
+"""What one configuration may say about its own requests."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+USER_AGENT = Field(min_length=3, max_length=500, pattern=r"^[A-Za-z][A-Za-z0-9_.-]*[ -~]*$")
+
+
+class FetchOptions(BaseModel):
+    """What one configuration changes for its own requests; what is null stays as the settings say."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    user_agent: Annotated[str, USER_AGENT] | None = Field(None, description="the User-Agent that is sent")
+    robots: bool | None = Field(None, description="whether robots.txt is obeyed")
+    pace: float | None = Field(
+        None, ge=0, le=3600, description="least seconds between two requests to a host"
+    )
+    adaptive: bool | None = Field(None, description="whether a host that strains is asked less often")
+    per_host: int | None = Field(None, ge=1, le=256, description="requests to one host at the same time")
+    retries: int | None = Field(None, ge=0, le=10, description="further tries of a request that failed")
+    timeout: float | None = Field(None, gt=0, le=300, description="seconds for one try, redirects included")
