@@ -95,7 +95,9 @@ async def start_unless_stopped(start: Callable[[], Awaitable[T]], stop: asyncio.
             if not isinstance(error := starting.exception(), Unavailable):
                 return starting.result()
             log.warning("waiting to start", reason=error.detail)
-            await asyncio.wait({stopping}, timeout=backoff.delay(failures, most=2.0))
+            done, _ = await asyncio.wait({stopping}, timeout=backoff.delay(failures, most=2.0))
+            if done:
+                return None
     finally:
         stopping.cancel()
     return None
