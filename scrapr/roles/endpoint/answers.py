@@ -27,6 +27,8 @@ class Answers:
 
     async def give(self, request: web.Request, mirrored: Mirrored, shape: Shape) -> web.Response:
         """The items that `request` asks for. Raises `Invalid`, or `Unavailable` for what was never seen."""
+        if mirrored.copy is None:
+            await self._await_copy(mirrored)
         age = mirrored.age
         stale = age > self._settings.stale_after
         answer = mirrored.ready.get((shape, stale, request.rel_url.raw_query_string))
@@ -41,7 +43,6 @@ class Answers:
 
     async def _make(self, request: web.Request, mirrored: Mirrored, shape: Shape, *, stale: bool) -> Answer:
         wish = parse(shape.wish, dict(request.query))
-        await self._await_copy(mirrored)
         if wish.cursor is not None:
             return await self._build(request, mirrored, shape, wish, stale=stale)
         async with mirrored.making:

@@ -2,27 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
+import pytest
+
 from tests.conftest import Until
-from tests.process.endpoint.world import World
+from tests.process.endpoint.world import Endpoint, World
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
+SEVEN = ("a", "b", "c", "d", "e", "f", "g")
 
 
-async def test_a_collection_just_configured_is_an_empty_list(world: World) -> None:
-    endpoint = await world.start_endpoint()
+@pytest.fixture
+async def endpoint(world: World) -> Endpoint:
+    """An endpoint of the collection `letters`."""
+    endpoint = await world.start_endpoint(check=3600)
+    await world.add("letters")
+    return endpoint
+
+
+async def test_a_collection_just_configured_is_an_empty_list(world: World, endpoint: Endpoint) -> None:
     await world.add("restaurants")
     answer = await endpoint.get("/collections/restaurants/items")
     assert (answer.status, answer.json) == (200, [])
     assert answer.headers["X-Collection-Version"] == "0"
+    assert answer.headers["X-Scrapr-Stale"] == "false"
 
 
-async def test_items_are_answered_in_the_shape_of_the_thesis(world: World, until: Until) -> None:
-    endpoint = await world.start_endpoint()
-    await world.add("restaurants")
-    await world.send("restaurants", "Mesón Chuchi", item="Ctra de Vitoria, 2 26360 Fuenmayor")
-    await until(lambda: endpoint.titles("restaurants"))
+async def test_items_are_answered_in_the_shape_of_the_thesis(
+    world: World, endpoint: Endpoint, until: Until
+) -> None:
+    await world.send("letters", "Mesón Chuchi", item="Ctra de Vitoria, 2 26360 Fuenmayor")
+    await until(lambda: endpoint.titles("letters"))
     answer = await endpoint.get("/items")
     [item] = answer.json
     assert list(item) == ["title", "items", "timestamp"]
@@ -30,3 +42,127 @@ async def test_items_are_answered_in_the_shape_of_the_thesis(world: World, until
     assert TIME.fullmatch(item["timestamp"])
     home = await endpoint.get("/")
     assert (home.status, home.headers["Location"]) == (302, "/items")
+
+
+async def test_each_page_goes_on_where_the_last_one_ended_whatever_changed(
+    world: World, endpoint: Endpoint, until: Until
+) -> None:
+    await world.send("letters", *SEVEN)
+    await until(lambda: _holds(endpoint, 7))
+    first = await endpoint.page("letters", "?limit=3")
+    assert [item["title"] for item in first["items"]] == ["a", "b", "c"]
+    assert (first["collection"], first["version"], first["total"]) == ("letters", 7, 7)
+    await world.scrape("letters", "a", "c", "e", "f", "g", "h")
+    await until(lambda: _holds(endpoint, 6))
+    second = await endpoint.page("letters", f"?limit=3&cursor={first['next']}")
+    assert [item["title"] for item in second["items"]] == ["e", "f", "g"]
+    third = await endpoint.page("letters", f"?limit=3&cursor={second['next']}")
+    assert ([item["title"] for item in third["items"]], third["next"]) == (["h"], None)
+
+
+async def test_a_bare_answer_that_is_not_all_names_the_next_page(
+    world: World, endpoint: Endpoint, until: Until
+) -> None:
+    await world.send("letters", *SEVEN)
+    await until(lambda: _holds(endpoint, 7))
+    titles, path = [], "/collections/letters/items?limit=3"
+    while path:
+        answer = await endpoint.get(path)
+        titles += [item["title"] for item in answer.json]
+        link = re.fullmatch(r'<(.+)>; rel="next"', answer.headers.get("Link", ""))
+        path = link[1] if link else ""
+    assert titles == list(SEVEN)
+
+
+async def test_who_has_the_newest_state_is_told_so_until_it_changes(
+    world: World, endpoint: Endpoint, until: Until
+) -> None:
+    await world.send("letters", "a")
+    await until(lambda: _holds(endpoint, 1))
+    for path in ("/collections/letters/items", "/v1/collections/letters/items", "/v1/items?limit=1"):
+        first = await endpoint.get(path)
+        again = await endpoint.get(path, If_None_Match=f'"other", {first.headers["ETag"]}')
+        assert (again.status, again.body) == (304, b"")
+        assert again.headers["ETag"] == first.headers["ETag"]
+        assert again.headers["Cache-Control"] == first.headers["Cache-Control"]
+    await world.send("letters", "b")
+    await until(lambda: _holds(endpoint, 2))
+    later = await endpoint.get(path, If_None_Match=first.headers["ETag"])
+    assert later.status == 200
+    assert later.headers["Last-Modified"]
+
+
+async def test_wrong_queries_are_refused_with_what_is_allowed(world: World, endpoint: Endpoint) -> None:
+    await endpoint.page("letters")
+    for path, field, allowed in [
+        ("/v1/collections/letters/items?limit=0", "limit", "from 1 to 1000"),
+        ("/v1/collections/letters/items?limit=1001", "limit", "from 1 to 1000"),
+        ("/collections/letters/items?limit=10001", "limit", "from 1 to 10000"),
+        ("/v1/collections/letters/items?limit=many", "limit", "from 1 to 1000"),
+        ("/v1/collections/letters/items?cursor=%24", "cursor", "the `next` of the page before"),
+        ("/v1/collections/letters/items?sort=title", "sort", "limit, cursor"),
+        ("/v1/collections/letters/changes?since=-1", "since", "from 0"),
+    ]:
+        answer = await endpoint.get(path)
+        assert answer.status == 422, path
+        [wrong] = answer.json["errors"]
+        assert wrong["field"] == field
+        assert allowed in wrong["allowed"]
+
+
+async def test_an_unknown_collection_is_answered_with_near_names(world: World, endpoint: Endpoint) -> None:
+    await endpoint.page("letters")
+    for path in ("/collections/leters/items", "/v1/collections/leters/changes", "/items?collection=leters"):
+        answer = await endpoint.get(path)
+        assert answer.status == 404
+        assert "did you mean letters?" in answer.json["detail"]
+    for name in ("$where", "a%2Fb", "a%00b", "a" * 5000):
+        assert (await endpoint.get(f"/collections/{name}/items")).status == 404
+
+
+async def test_without_a_name_the_only_collection_is_meant_and_several_are_listed(
+    world: World, endpoint: Endpoint
+) -> None:
+    await endpoint.page("letters")
+    assert (await endpoint.get("/v1/items")).json["collection"] == "letters"
+    await world.add("numbers")
+    await endpoint.page("numbers")
+    several = await endpoint.get("/items")
+    assert several.status == 404
+    assert "/collections/letters/items" in several.json["detail"]
+    assert several.json["errors"][0]["allowed"] == "letters, numbers"
+    assert (await endpoint.get("/v1/items?collection=numbers")).json["collection"] == "numbers"
+
+
+async def test_what_is_served_and_claimed_is_listed(world: World, endpoint: Endpoint) -> None:
+    await endpoint.page("letters")
+    [listed] = (await endpoint.get("/v1/collections")).json["collections"]
+    assert (listed["name"], listed["here"], listed["records"]) == ("letters", True, 0)
+    assert (await endpoint.get(listed["items"])).status == 200
+    [bare] = (await endpoint.get("/configurations")).json
+    assert (bare["type"], bare["collection"]) == ("endpoint", "letters")
+    assert (await endpoint.get("/v1/configurations")).json["configurations"][0]["id"] == bare["id"]
+
+
+async def test_changes_are_passed_on_from_the_datasource(world: World, endpoint: Endpoint) -> None:
+    await endpoint.page("letters")
+    assert (await endpoint.get("/v1/collections/letters/changes")).json["latest"] == 0
+    await world.send("letters", "a", "b")
+    async with asyncio.timeout(10):
+        while (await endpoint.get("/collections/letters/changes?since=1&limit=5")).json["latest"] != 2:
+            pass
+    [change] = (await endpoint.get("/collections/letters/changes?since=1&limit=5")).json["changes"]
+    assert (change["version"], change["op"], change["key"]) == (2, "create", "b")
+
+
+async def test_many_who_ask_at_once_are_answered_alike(
+    world: World, endpoint: Endpoint, until: Until
+) -> None:
+    await world.send("letters", *SEVEN)
+    await until(lambda: _holds(endpoint, 7))
+    answers = await asyncio.gather(*(endpoint.get("/v1/items?limit=5") for _ in range(50)))
+    assert len({answer.body for answer in answers}) == 1
+
+
+async def _holds(endpoint: Endpoint, count: int) -> bool:
+    return len(await endpoint.titles("letters") or ()) == count

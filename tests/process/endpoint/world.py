@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import orjson
+from multidict import CIMultiDictProxy
 from pydantic import SecretStr
 
 import scrapr
@@ -48,7 +49,7 @@ CLIENT = ClientSettings(tries=1, timeout=2)
 @dataclass(frozen=True)
 class Answer:
     status: int
-    headers: dict[str, str]
+    headers: CIMultiDictProxy[str]
     body: bytes
 
     @property
@@ -66,7 +67,7 @@ class Endpoint:
     async def get(self, path: str, **headers: str) -> Answer:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         async with self.http.get(self.url + path, headers=named, allow_redirects=False) as answer:
-            return Answer(answer.status, dict(answer.headers), await answer.read())
+            return Answer(answer.status, answer.headers, await answer.read())
 
     async def titles(self, collection: str) -> list[str] | None:
         answer = await self.get(f"/collections/{collection}/items")
@@ -168,30 +169,16 @@ class World:
     async def send(self, collection: str, *titles: str, **values: Any) -> None:
         """Post a batch of items with these titles."""
         items = [{"title": title, **values} for title in titles]
-        await self.datasource.send(Batch(collection=collection, data=items))
+        await self.datasource.send(Batch(collection=collection, data=items, configuration="one"))
 
-    async def remove_all_but(self, collection: str, *titles: str) -> None:
-        """Scrape the collection completely, twice: first what it has, then these titles alone."""
-        await self._scrape(collection, "before", *(await self._titles(collection)))
-        await self._scrape(collection, "after", *titles)
-
-    async def _titles(self, collection: str) -> list[str]:
-        return [record.key for record in (await self.datasource.records(collection)).records]
-
-    async def _scrape(self, collection: str, run: str, *titles: str) -> None:
+    async def scrape(self, collection: str, *titles: str) -> None:
+        """Post a complete run that saw these titles alone; the other records are removed."""
+        run = {"run": f"r{len(titles)}", "collection": collection, "configuration": "one"}
         items = [{"title": title} for title in titles]
-        await self.datasource.send(Batch(collection=collection, data=items, run=run, configuration="one"))
-        end = Run(
-            run=run,
-            collection=collection,
-            configuration="one",
-            outcome="complete",
-            started_at=now(),
-            finished_at=now(),
-            pages=1,
-            items=len(items),
-        )
-        await self.datasource.send(end)
+        await self.datasource.send(Batch.model_validate({**run, "data": items}))
+        times = {"started_at": now(), "finished_at": now()}
+        end = {**run, **times, "outcome": "complete", "pages": 1, "items": len(items)}
+        await self.datasource.send(Run.model_validate(end))
 
 
 @asynccontextmanager
