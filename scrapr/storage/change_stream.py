@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from time import monotonic
 from typing import Any
@@ -11,8 +11,6 @@ from pymongo.errors import OperationFailure
 
 from scrapr.storage.mongo import Collection, Document, translated
 
-LOST = frozenset({222, 260, 280, 286})
-"""Codes of resume tokens that the oplog no longer holds, or that are no tokens at all."""
 AWAIT_MS = 500
 SAVE_EVERY = 0.5
 """Seconds between two stores of a token; what is announced again after a crash costs time, never data."""
@@ -45,7 +43,7 @@ class Bookmark:
 
 async def watch(
     collection: Collection, pipeline: Sequence[Document], *, bookmark: Bookmark | None = None
-) -> AsyncIterator[Document | None]:
+) -> AsyncGenerator[Document | None, None]:
     """Yield the collection's change events; None says that some may be missing: look at the full state.
 
     None comes first unless the `bookmark` knows where the last reader was, and again when the oplog no longer
@@ -58,8 +56,9 @@ async def watch(
             async with aclosing(_follow(collection, pipeline, token, bookmark)) as events:
                 async for event in events:
                     yield event
-        except OperationFailure as error:
-            if error.code not in LOST or token is None:
+        except OperationFailure:
+            # The codes are many: the oplog no longer holds the place (286), or it was never one (9, 15, 40647 …).
+            if token is None:
                 raise
             token = None
 

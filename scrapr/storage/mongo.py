@@ -38,7 +38,9 @@ async def connect(settings: MongoSettings, database: str) -> AsyncIterator[Datab
     """The `database`; every write waits for the journal of a majority, every read sees only such writes."""
     url = settings.url.get_secret_value()
     if not url:
-        raise Refused("SCRAPR_MONGO_URL is not set; allowed: a mongodb:// URL, or `scrapr up`, which starts its own")
+        raise Refused(
+            "SCRAPR_MONGO_URL is not set; allowed: a mongodb:// URL, or `scrapr up`, which starts its own"
+        )
     client: AsyncMongoClient[Document] = AsyncMongoClient(
         url,
         serverSelectionTimeoutMS=int(settings.timeout * 1000),

@@ -20,7 +20,9 @@ async def connect(settings: RedisSettings) -> AsyncIterator[Redis]:
     """A client with a pool of connections; it connects when it is first used."""
     url = settings.url.get_secret_value()
     if not url:
-        raise Refused("SCRAPR_REDIS_URL is not set; allowed: a redis:// URL, or `scrapr up`, which starts its own")
+        raise Refused(
+            "SCRAPR_REDIS_URL is not set; allowed: a redis:// URL, or `scrapr up`, which starts its own"
+        )
     client = redis.asyncio.Redis.from_url(
         url,
         socket_timeout=settings.timeout,
