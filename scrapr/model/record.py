@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pydantic import BaseModel, ConfigDict
 
 from scrapr.model.item import Item
@@ -26,7 +28,12 @@ class Record(BaseModel):
 
     def public(self) -> Item:
         """The thesis's shape: the values and a `timestamp`, without identities."""
-        return {**self.values, "timestamp": self.values.get("timestamp", show(self.changed_at))}
+        return public(self.values, self.changed_at)
+
+
+def public(values: Item, changed_at: datetime) -> Item:
+    """What is shown of a record with these values: a `timestamp` of its own, or else when it changed."""
+    return {**values, "timestamp": values.get("timestamp", show(changed_at))}
 
 
 class Records(BaseModel):
