@@ -8,6 +8,9 @@ SPANS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
 
 RUNS = Counter("scrapr_scraper_runs_total", "Runs that ended, by outcome", ["outcome"])
 PAGES = Counter("scrapr_scraper_pages_total", "Pages fetched and extracted")
+ISOLATED = Counter(
+    "scrapr_scraper_isolated_pages_total", "Suspicious pages, read by a process of their own", ["outcome"]
+)
 ITEMS = Counter("scrapr_scraper_items_total", "Items handed to the datasource")
 BYTES = Counter("scrapr_scraper_bytes_total", "Bytes of pages on the wire")
 SECONDS = Histogram("scrapr_scraper_run_seconds", "Time from the start of a run to its end", buckets=SPANS)

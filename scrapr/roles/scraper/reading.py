@@ -11,8 +11,10 @@ from scrapr.extraction.rules import Rules
 from scrapr.fetching.client import Client
 from scrapr.fetching.errors import FetchFailed, FetchRefused
 from scrapr.fetching.page import Page, Request
+from scrapr.fetching.suspicion import suspicion
 from scrapr.model.errors import ScraprError, TooLarge
 from scrapr.model.fetch import FetchOptions
+from scrapr.roles.scraper.isolation import Isolation
 from scrapr.roles.scraper.settings import ScraperSettings
 
 GONE = frozenset({404, 410})
@@ -42,10 +44,16 @@ class Behind:
 
 
 class Reader:
-    """Reads pages. Raises `TooLarge`, and `FetchFailed` for a page behind a link that may come another time."""
+    """Reads pages.
 
-    def __init__(self, fetcher: Client, settings: ScraperSettings, options: FetchOptions | None) -> None:
+    Raises `TooLarge`, `HostilePage`, and `FetchFailed` for a page behind a link that may come another time.
+    """
+
+    def __init__(
+        self, fetcher: Client, isolation: Isolation, settings: ScraperSettings, options: FetchOptions | None
+    ) -> None:
         self._fetcher = fetcher
+        self._isolation = isolation
         self._settings = settings
         self._options = options
 
@@ -70,9 +78,13 @@ class Reader:
 
     async def _extract(self, rules: Rules, page: Page) -> Extraction:
         if len(page.text) <= self._settings.inline:
-            return extract(rules, page.text, page.url)
-        # The parser lets go of the interpreter, so a thread keeps the process answering meanwhile.
-        return await asyncio.to_thread(extract, rules, page.text, page.url)
+            found = _extract_ordinary(rules, page)
+        else:
+            # The parser lets go of the interpreter, so a thread keeps the process answering meanwhile.
+            found = await asyncio.to_thread(_extract_ordinary, rules, page)
+        if isinstance(found, Extraction):
+            return found
+        return await self._isolation.extract(rules, page.text, page.url, why=found)
 
     async def _follow_all(self, follows: Iterable[Follow]) -> dict[str, Behind]:
         """Each page once, all at the same time: how many that really are, the fetcher decides."""
@@ -102,3 +114,8 @@ class Reader:
             absent=tuple(url for reading in readings.values() for url in reading.absent),
             readings=readings,
         )
+
+
+def _extract_ordinary(rules: Rules, page: Page) -> Extraction | str:
+    """What `rules` find on the page, or what makes it too suspicious to be parsed in this process."""
+    return suspicion(page.text) or extract(rules, page.text, page.url)

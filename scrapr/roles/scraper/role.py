@@ -9,6 +9,7 @@ from scrapr.discovery.directory import Directory
 from scrapr.fetching.client import Client
 from scrapr.model.claim import ClaimRequest
 from scrapr.roles.scraper import http
+from scrapr.roles.scraper.isolation import Isolation
 from scrapr.roles.scraper.run import Tools
 from scrapr.roles.scraper.service import Service
 from scrapr.roles.scraper.settings import ScraperSettings
@@ -33,7 +34,8 @@ async def build(
     """A scraper that takes what `claim` asks for; `token` is what it shows to config's feed."""
     store = Store(redis, settings)
     holder = Holder(config, store, claim, token=token)
-    service = Service(holder, store, Tools(fetcher, datasource, settings), directory)
+    isolation = Isolation(settings)
+    service = Service(holder, store, Tools(fetcher, datasource, isolation, settings), directory)
     starts = Starts(service, config, directory, container=claim.container, deadline=settings.deadline)
     return Role(
         name="scraper",
@@ -44,6 +46,7 @@ async def build(
             Loop("hold", holder.hold),
             Loop("follow", service.follow),
             Loop("work", service.work),
+            Loop("isolate", isolation.keep),
         ),
         checks={"redis": store.ping},
         release=service.release,

@@ -21,6 +21,7 @@ from scrapr.model.configuration import Scraper
 from scrapr.model.errors import Damaged, ScraprError, StaleEpoch, TooLarge, TooMany, Unavailable
 from scrapr.model.item import Item
 from scrapr.roles.scraper import crawl, metrics
+from scrapr.roles.scraper.isolation import Isolation
 from scrapr.roles.scraper.reading import Reader, Reading
 from scrapr.roles.scraper.settings import ScraperSettings
 from scrapr.runtime import backoff
@@ -36,6 +37,7 @@ class Tools:
 
     fetcher: Client
     datasource: DatasourceClient
+    isolation: Isolation
     settings: ScraperSettings
 
 
@@ -164,7 +166,7 @@ class Run:
         settings, scraper = self._tools.settings, _scraper_of(self._claim)
         rules = compile_rules(scraper.selector, scope=scraper.scope, paginate=scraper.paginate)
         options = self._claim.configuration.fetch
-        reader = Reader(self._tools.fetcher, settings, options)
+        reader = Reader(self._tools.fetcher, self._tools.isolation, settings, options)
         trail = crawl.Trail(scraper.source, limit=scraper.limit, most=settings.pages)
         at: str | crawl.Stop = scraper.source
         while isinstance(at, str):

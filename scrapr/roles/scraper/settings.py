@@ -32,6 +32,13 @@ class ScraperSettings(BaseModel):
     inline: int = Field(
         50_000, ge=0, description="characters of a page that is extracted at once; longer ones in a thread"
     )
+    cells: int = Field(2, ge=1, le=64, description="processes for suspicious pages at the same time")
+    cell_seconds: float = Field(
+        5.0, gt=0, le=300, description="seconds that a suspicious page may take; a page that takes more fails"
+    )
+    cell_memory: int = Field(
+        256, ge=32, le=16_384, description="MiB that a suspicious page may take; a page that takes more fails"
+    )
     deadline: float = Field(
         10.0, ge=0, le=300, description="seconds for which a start waits for its runs before it answers 202"
     )

@@ -289,3 +289,18 @@ async def test_a_configuration_changes_how_its_own_pages_are_asked_for(world: Wo
     run = await run_once(world, until, scraper=linking(world), fetch={"user_agent": "Other/2.0"})
     assert run.outcome == "complete"
     assert world.site.agents == {"Other/2.0"}
+
+
+async def test_a_hostile_page_fails_its_run_by_name_and_the_scraper_goes_on(
+    world: World, until: Until
+) -> None:
+    world.settings = world.settings.model_copy(update={"cell_seconds": 1.0, "inline": 100_000_000})
+
+    async def hostile() -> web.StreamResponse:
+        return web.Response(text="<div>" * 200_000, content_type="text/html")
+
+    world.site.pages["/hostile"] = hostile
+    world.site.show("/1", ["a"], "/hostile")
+    run = await run_once(world, until)
+    assert (run.outcome, run.pages, run.items) == ("cut", 1, 1)
+    assert run.error == f"{world.site.url}/hostile: hostile-page: took more than 1 s (200000 tags)"
