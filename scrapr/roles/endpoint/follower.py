@@ -28,15 +28,28 @@ PAUSE = 2.0
 
 
 @dataclass(frozen=True)
+class Word:
+    """What the datasource says when its room is joined: its version, and over which connection."""
+
+    latest: int
+    link: int
+
+
+@dataclass(frozen=True)
 class Tools:
-    """What all followers work with. `ask` joins a collection's room and tells its version, None without a feed."""
+    """What all followers work with.
+
+    `ask` joins a collection's room, and gives None where there is no feed; `link` is the number of the feed's
+    connection, None where there is none.
+    """
 
     datasource: DatasourceClient
     mirror: Mirror
     loader: Loader
     keeper: Keeper
     settings: EndpointSettings
-    ask: Callable[[str, int], Awaitable[int | None]]
+    ask: Callable[[str, int], Awaitable[Word | None]]
+    link: Callable[[], int | None]
 
 
 class Follower:
@@ -78,13 +91,14 @@ class Follower:
     async def _reconcile(self) -> None:
         copy = self._mirrored.copy
         version = None if copy is None else copy.version
-        latest = await self._tools.ask(self._name, version or 0)
-        if latest is not None:
-            await self._act(follow.judge(version, latest, far=self._tools.settings.far), "asked")
+        word = await self._tools.ask(self._name, version or 0)
+        if word is not None:
+            await self._act(follow.judge(version, word.latest, far=self._tools.settings.far), "asked")
         else:
             # Without a feed the answers to plain requests say as much, only later.
             await self._act(Reload("never seen") if version is None else Ask(version), "asked")
-        self._succeed(live=latest is not None)
+        # The connection whose room was joined may have ended meanwhile: then nobody would tell of a change.
+        self._succeed(live=word is not None and word.link == self._tools.link())
 
     async def _listen(self) -> None:
         """Do what the pushes say until it is time to reconcile: after a new connection, or by the timer."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 
@@ -74,12 +75,19 @@ class Keeper:
 
     async def keep(self) -> None:
         """Write what waits, and look now and then whether Redis still has what it was given."""
+        looked_at = time.monotonic()
         while True:
             await self.flush()
-            if not await self._news.wait(timeout=self._check):
-                for name, mirrored in self._collections.items():
-                    if mirrored.copy is not None:
-                        self._deltas.setdefault(name, Delta(mirrored.copy.version))
+            await self._news.wait(timeout=max(0.0, looked_at + self._check - time.monotonic()))
+            if time.monotonic() - looked_at >= self._check:
+                looked_at = time.monotonic()
+                self._look()
+
+    def _look(self) -> None:
+        """Let even an unchanged copy be written to: one that Redis forgot shows as a gap."""
+        for name, mirrored in self._collections.items():
+            if mirrored.copy is not None:
+                self._deltas.setdefault(name, Delta(mirrored.copy.version))
 
     async def flush(self) -> None:
         """Write what waits. Raises `Unavailable`, and forgets nothing."""

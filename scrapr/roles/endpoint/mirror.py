@@ -23,6 +23,8 @@ from scrapr.roles.endpoint.query import Copy, Page
 from scrapr.roles.endpoint.row import Row
 
 CACHE_KIB = 16_384
+CHECKPOINT = 4000
+"""Pages of the log after which they go into the database: rarer is faster, and costs 16 MB."""
 COPIES = "CREATE TABLE copies (id INTEGER PRIMARY KEY, version, total, changed_at, settled)"
 STAGE = """
     CREATE TABLE {table} (created INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, version INTEGER NOT NULL,
@@ -177,6 +179,7 @@ def _open(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = OFF")
     connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
     return connection
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 import orjson
 
 from scrapr.model.item import Item
-from scrapr.model.record import Record
+from scrapr.model.record import Record, public
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +32,12 @@ class Row:
 
 def of(record: Record) -> Row:
     """The row of a record."""
-    return Row(
-        key=record.key,
-        created=record.created,
-        version=record.version,
-        stamped="timestamp" not in record.values,
-        body=orjson.dumps(record.public()),
-    )
+    return make(record.key, record.created, record.version, record.values, record.changed_at)
 
 
 def make(key: str, created: int, version: int, values: Item, at: datetime) -> Row:
     """The row of a record whose newest change came at `at`."""
-    record = Record.model_construct(
-        key=key,
-        values=values,
-        created=created,
-        version=version,
-        first_seen=at,
-        last_seen=at,
-        changed_at=at,
-    )
-    return of(record)
+    return Row(key, created, version, "timestamp" not in values, orjson.dumps(public(values, at)))
 
 
 def pack(row: Row) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from itertools import count
 from typing import Any
 
 import structlog
@@ -19,7 +20,7 @@ from scrapr.model.claim import ClaimRequest
 from scrapr.model.configuration import Configuration
 from scrapr.model.errors import Damaged, Refused, Unavailable
 from scrapr.roles.endpoint import metrics
-from scrapr.roles.endpoint.follower import Follower, Tools
+from scrapr.roles.endpoint.follower import Follower, Tools, Word
 from scrapr.roles.endpoint.keep import Keeper
 from scrapr.roles.endpoint.loading import Loader
 from scrapr.roles.endpoint.mirror import Mirror
@@ -63,11 +64,13 @@ class Service:
             keeper=self._keeper,
             settings=settings,
             ask=self._ask,
+            link=lambda: self._link,
         )
         self._feed = Feed(
             datasource.transport.locate, token=token, connected=self._meet, told=self._hear, lost=self._part
         )
-        self._fed = False
+        self._link: int | None = None
+        self._links = count(1)
         self._kept: tuple[Configuration, ...] = ()
         self._arrived = asyncio.Event()
         self._questions = asyncio.Semaphore(QUESTIONS)
@@ -171,21 +174,21 @@ class Service:
         self._arrived.set()
         self._arrived = asyncio.Event()
 
-    async def _ask(self, collection: str, since: int) -> int | None:
-        if not self._fed:
+    async def _ask(self, collection: str, since: int) -> Word | None:
+        if (link := self._link) is None:
             return None
         reply: Mapping[str, Any] = await self._feed.join({"collection": collection, "since": since})
         if type(version := reply.get("version")) is not int:
             raise Damaged("The datasource's feed answers without a version")
-        return version
+        return Word(version, link)
 
     async def _meet(self) -> None:
-        self._fed = True
+        self._link = next(self._links)
         for mirrored in self.collections.values():
             mirrored.news.pull()
 
     def _part(self) -> None:
-        self._fed = False
+        self._link = None
         for mirrored in self.collections.values():
             mirrored.lose(known_until_now=True)
             mirrored.news.pull()
