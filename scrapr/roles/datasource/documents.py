@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from bson import DBRef
+from bson.codec_options import CodecOptions
 
 from scrapr.model.batch import Batch, Run
 from scrapr.model.change import Change
@@ -14,6 +15,7 @@ from scrapr.model.collection import Collection
 from scrapr.model.record import Record
 from scrapr.model.times import now
 from scrapr.roles.datasource.standing import End, Feed, Kept, Page, Standing
+from scrapr.storage.mongo import Collection as MongoCollection
 from scrapr.storage.mongo import Document
 
 SCALARS = frozenset((str, int, float, bool, type(None)))
@@ -26,10 +28,20 @@ def plain(value: Any) -> Any:
     if isinstance(value, DBRef):
         value = value.as_doc()
     if isinstance(value, dict):
-        return {name: plain(part) for name, part in value.items()}
+        return {name: part if type(part) in SCALARS else plain(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [plain(part) for part in value]
+        return [part if type(part) in SCALARS else plain(part) for part in value]
     return value
+
+
+def naive(collection: MongoCollection) -> MongoCollection:
+    """`collection`, read with naive times: PyMongo's aware ones cost 4 µs each, twice the rest of a record."""
+    return collection.with_options(CodecOptions(tz_aware=False))
+
+
+def _time(naive: datetime) -> datetime:
+    """A time that was read as a naive one, which MongoDB means as UTC."""
+    return naive.replace(tzinfo=UTC)
 
 
 def inbox_id(run: str, page: int | None) -> str:
@@ -113,11 +125,19 @@ def collection_of(document: Document) -> Collection:
 
 
 def kept_of(document: Document) -> Kept:
-    """A record as the reducer sees it."""
-    names = ("created", "version", "first_seen", "last_seen", "changed_at")
+    """A record as the reducer sees it, read with naive times."""
     feeds = tuple(Feed(feed["configuration"], feed["run"], feed["order"]) for feed in document["feeds"])
     values = plain(document["values"])
-    return Kept(document["_id"]["key"], values, **{name: document[name] for name in names}, feeds=feeds)
+    return Kept(
+        document["_id"]["key"],
+        values,
+        created=document["created"],
+        version=document["version"],
+        first_seen=_time(document["first_seen"]),
+        last_seen=_time(document["last_seen"]),
+        changed_at=_time(document["changed_at"]),
+        feeds=feeds,
+    )
 
 
 def document_of_kept(collection: str, kept: Kept) -> Document:
@@ -130,17 +150,22 @@ def document_of_kept(collection: str, kept: Kept) -> Document:
         "first_seen": kept.first_seen,
         "last_seen": kept.last_seen,
         "changed_at": kept.changed_at,
-        "feeds": [asdict(feed) for feed in kept.feeds],
+        "feeds": [
+            {"configuration": feed.configuration, "run": feed.run, "order": feed.order} for feed in kept.feeds
+        ],
     }
 
 
 def record_of(document: Document) -> Record:
-    """A record as callers see it; it is not validated again, for it was written here."""
-    names = ("created", "version", "first_seen", "last_seen", "changed_at")
+    """A record as callers see it, read with naive times; not validated again, for it was written here."""
     return Record.model_construct(
         key=document["_id"]["key"],
         values=plain(document["values"]),
-        **{name: document[name] for name in names},
+        created=document["created"],
+        version=document["version"],
+        first_seen=_time(document["first_seen"]),
+        last_seen=_time(document["last_seen"]),
+        changed_at=_time(document["changed_at"]),
     )
 
 
@@ -158,14 +183,17 @@ def document_of_change(change: Change) -> Document:
 
 
 def changes_of(documents: Iterable[Document]) -> tuple[Change, ...]:
-    """Changes as callers see them; they are not validated again, for they were written here."""
+    """Changes as callers see them, read with naive times; not validated again, for they were written here."""
     return tuple(
         Change.model_construct(
             collection=document["_id"]["collection"],
             version=document["_id"]["version"],
+            key=document["key"],
+            op=document["op"],
             before=plain(document["before"]),
             after=plain(document["after"]),
-            **{name: document[name] for name in ("key", "op", "run", "at")},
+            run=document["run"],
+            at=_time(document["at"]),
         )
         for document in documents
     )

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeAlias
 
 from bson.errors import InvalidDocument
-from pymongo import ReplaceOne, UpdateMany, UpdateOne
+from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
@@ -23,6 +23,7 @@ from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.datasource.standing import Effect, End, Fold, Kept, Page, Standing
 from scrapr.storage.mongo import Database, Document, translated
 
+Write: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateMany
 TAKEN = frozenset({112, 11000})
 """Write conflict, duplicate key: another replica is at, or already did, the same."""
 OVERSIZE = frozenset({10334, 17419, 17420})
@@ -39,7 +40,7 @@ class Ledger:
     def __init__(self, database: Database, settings: DatasourceSettings) -> None:
         self._database = database
         self._collections = database["collections"]
-        self._records = database["records"]
+        self._records = documents.naive(database["records"])
         self._changes = database["changes"]
         self._inbox = database["inbox"]
         self._runs = database["runs"]
@@ -88,9 +89,10 @@ class Ledger:
     async def _write(self, fold: Fold, session: AsyncClientSession) -> None:
         name = fold.before.name
         await self._take_turn(fold, session)
-        writes: list[ReplaceOne[Document] | UpdateMany] = [*_records(name, fold), *_sightings(name, fold)]
+        writes: list[Write] = [*_records(name, fold), *_sightings(name, fold)]
         if writes:
-            await self._records.bulk_write(writes, session=session)
+            # Unordered, they go as one command of each kind; sightings never name what is written as a whole.
+            await self._records.bulk_write(writes, ordered=False, session=session)
         if fold.removed:
             gone = [{"collection": name, "key": key} for key in fold.removed]
             await self._records.delete_many({"_id": {"$in": gone}}, session=session)
@@ -146,11 +148,12 @@ def _codes_within(error: OperationFailure) -> Iterator[Any]:
         yield from (each.get("code") for each in error.details.get("writeErrors", ()))
 
 
-def _records(collection: str, fold: Fold) -> Iterator[ReplaceOne[Document]]:
+def _records(collection: str, fold: Fold) -> Iterator[InsertOne[Document] | ReplaceOne[Document]]:
     """Whole documents, never update operators: a user's field may be called `$set` or `a.b`."""
     for kept in fold.written:
         document = documents.document_of_kept(collection, kept)
-        yield ReplaceOne({"_id": document["_id"]}, document, upsert=True)
+        is_new = kept.created > fold.before.version
+        yield InsertOne(document) if is_new else ReplaceOne({"_id": document["_id"]}, document)
 
 
 def _sightings(collection: str, fold: Fold) -> Iterator[UpdateMany]:

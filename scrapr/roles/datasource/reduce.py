@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from scrapr.model.change import Change, differ
+from scrapr.model.change import Change, Op, differ
 from scrapr.model.item import Item
 from scrapr.roles.datasource.merge import key_of, merge
 from scrapr.roles.datasource.standing import Effect, Feed, Fold, Kept, Page, Sighting, Standing
@@ -112,15 +112,13 @@ def _compare(
     collection: str, key: str, before: Kept | None, values: Item, version: int, run: str, at: datetime
 ) -> Change | None:
     """The change from a record to its new values, or None where there is none."""
-    if before is None:
-        return Change.model_construct(
-            collection=collection, version=version, key=key, op="create", after=values, run=run, at=at
-        )
-    old, new = differ(before.values, values)
-    if not old and not new:
+    op: Op = "update" if before else "create"
+    old, new = differ(before.values, values) if before else (None, values)
+    if before and not old and not new:
         return None
+    # Past the validation, and with every field: both would take longer than all the rest of the fold.
     return Change.model_construct(
-        collection=collection, version=version, key=key, op="update", before=old, after=new, run=run, at=at
+        collection=collection, version=version, key=key, op=op, before=old, after=new, run=run, at=at
     )
 
 

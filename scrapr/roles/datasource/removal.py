@@ -56,6 +56,7 @@ def forget(standing: Standing, end: End, unseen: Sequence[Kept], *, is_last: boo
             key=kept.key,
             op="remove",
             before=kept.values,
+            after=None,
             run=end.run,
             at=at,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from time import perf_counter
@@ -159,8 +160,8 @@ def _reduction(effects: dict[int, Effect], kept: str | None) -> Document:
 
 def _count(folded: Fold, batches: int) -> None:
     metrics.REDUCED.inc(batches)
-    for change in folded.changes:
-        metrics.CHANGES.labels(change.op).inc()
+    for op, count in Counter(change.op for change in folded.changes).items():
+        metrics.CHANGES.labels(op).inc(count)
 
 
 def _canonical(folded: Fold) -> dict[str, Any]:

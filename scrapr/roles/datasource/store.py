@@ -20,8 +20,8 @@ class Store:
 
     def __init__(self, database: Database) -> None:
         self.collections = database["collections"]
-        self._records = database["records"]
-        self._changes = database["changes"]
+        self._records = documents.naive(database["records"])
+        self._changes = documents.naive(database["changes"])
         self._runs = database["runs"]
 
     async def list_collections(self) -> Collections:
@@ -67,7 +67,10 @@ class Store:
         )
 
     async def changes(self, collection: str, *, since: int, limit: int) -> Changes:
-        """The changes after version `since`, at most `limit`. Raises `NotFound`."""
+        """The changes after version `since`, at most `limit`. Raises `NotFound`.
+
+        A `latest` below `since` tells that the caller has a future which this database does not know.
+        """
         latest = await self.known_version(collection)
         return await self.stretch(collection, since=since, latest=latest, limit=limit)
 
@@ -79,8 +82,10 @@ class Store:
         with translated():
             changes = documents.changes_of(await found.to_list())
         version = changes[-1].version if changes else since
+        if changes:
+            latest = max(latest, version)
         return Changes.model_construct(
-            collection=collection, since=since, version=version, latest=max(latest, version), changes=changes
+            collection=collection, since=since, version=version, latest=latest, changes=changes
         )
 
     async def history(self, collection: str, key: str, *, limit: int) -> tuple[Change, ...]:
@@ -105,7 +110,7 @@ class Store:
 
 
 def _run_of(document: Document) -> ReducedRun:
-    removed = document.pop("removed", 0)
+    run, removed = document.pop("_id"), document.pop("removed", 0)
     if reduction := document.get("reduction"):
         reduction["removed"] = removed
-    return ReducedRun.model_validate({**document, "run": document["_id"]})
+    return ReducedRun.model_validate({**document, "run": run})

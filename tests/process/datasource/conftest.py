@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import warnings
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -50,10 +52,16 @@ class Datasource:
 
     async def kill(self) -> None:
         """End the loops wherever they are."""
-        for loop in self._loops:
-            loop.cancel()
-        await asyncio.gather(*self._loops, return_exceptions=True)
-        self._loops.clear()
+        with warnings.catch_warnings():
+            # PyMongo drops a socket that it was just opening, and Python tells so when it is collected.
+            warnings.filterwarnings("ignore", "unclosed <socket", ResourceWarning)
+            # Again and again: until Python 3.12 `asyncio.wait_for`, with which PyMongo sends, may lose a cancellation.
+            while waiting := {loop for loop in self._loops if not loop.done()}:
+                for loop in waiting:
+                    loop.cancel()
+                await asyncio.wait(waiting, timeout=0.2)
+            self._loops.clear()
+            gc.collect()
 
     async def ask(self, method: str, path: str, **how: Any) -> tuple[int, Any]:
         async with self.http.request(method, self.url + path, **how) as answer:

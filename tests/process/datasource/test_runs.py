@@ -1,0 +1,185 @@
+"""Runs end, and what they did not see goes, or stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from scrapr.model.batch import ReducedRun
+
+
+def items(*titles: str) -> list[dict[str, Any]]:
+    return [{"title": title} for title in titles]
+
+
+async def run(
+    datasource: Any, until: Any, name: str, *titles: str, configuration: str | None = "x", **parts: Any
+) -> ReducedRun:
+    """A run of one page with an item for each of `titles`, sent, ended and reduced."""
+    if titles:
+        await datasource.send("c", *items(*titles), run=name, configuration=configuration)
+    pages = {"pages": min(1, len(titles)), "items": len(titles), **parts}
+    await datasource.end("c", name, configuration=configuration, **pages)
+    await until(datasource.reduced)
+    runs = await datasource.client.runs(limit=100)
+    found: ReducedRun = next(each for each in runs if each.run == name)
+    return found
+
+
+async def keys(datasource: Any) -> list[str]:
+    return list(await datasource.values("c"))
+
+
+async def test_what_a_complete_run_did_not_see_is_removed_with_a_change(datasource: Any, until: Any) -> None:
+    await run(datasource, until, "r1", "a", "b", "c", "d")
+    told = await run(datasource, until, "r2", "a", "c", "e")
+    assert await keys(datasource) == ["a", "c", "e"]
+    assert (told.reduction.created, told.reduction.removed, told.reduction.kept) == (1, 2, None)
+    removals = [change for change in await datasource.changes("c") if change.op == "remove"]
+    assert [(each.key, each.before, each.after, each.run) for each in removals] == [
+        ("b", {"title": "b"}, None, "r2"),
+        ("d", {"title": "d"}, None, "r2"),
+    ]
+    (collection,) = await datasource.client.collections()
+    assert (collection.records, collection.version) == (3, 7)
+
+
+async def test_what_comes_back_is_created_anew(datasource: Any, until: Any) -> None:
+    await run(datasource, until, "r1", "a", "b")
+    await run(datasource, until, "r2", "a")
+    await run(datasource, until, "r3", "a", "b")
+    assert await keys(datasource) == ["a", "b"]
+    assert [each.op for each in await datasource.changes("c") if each.key == "b"] == [
+        "create",
+        "remove",
+        "create",
+    ]
+
+
+@pytest.mark.parametrize("outcome", ["cut", "empty", "failed"])
+async def test_after_any_other_run_nothing_is_removed(datasource: Any, until: Any, outcome: str) -> None:
+    await run(datasource, until, "r1", "a", "b")
+    told = await run(datasource, until, "r2", "a", outcome=outcome)
+    assert told.reduction.kept == f"outcome {outcome}"
+    assert await keys(datasource) == ["a", "b"]
+
+
+async def test_a_complete_run_without_items_removes_nothing(datasource: Any, until: Any) -> None:
+    await run(datasource, until, "r1", "a")
+    assert (await run(datasource, until, "r2")).reduction.kept == "no items"
+    assert await keys(datasource) == ["a"]
+
+
+async def test_a_fall_of_more_than_half_removes_nothing_until_it_is_no_fall(
+    datasource: Any, until: Any
+) -> None:
+    await run(datasource, until, "r1", "a", "b", "c", "d", "e")
+    assert (await run(datasource, until, "r2", "a", "b")).reduction.kept == "a fall from 5 records to 2"
+    assert len(await keys(datasource)) == 5
+    assert (await run(datasource, until, "r3", "a", "b", "c")).reduction.removed == 2
+    assert await keys(datasource) == ["a", "b", "c"]
+
+
+async def test_a_source_with_all_new_items_is_no_fall(datasource: Any, until: Any) -> None:
+    await run(datasource, until, "r1", "a", "b", "c")
+    assert (await run(datasource, until, "r2", "d", "e", "f")).reduction.removed == 3
+    assert await keys(datasource) == ["d", "e", "f"]
+
+
+async def test_what_others_feed_too_stays_until_they_no_longer_see_it(datasource: Any, until: Any) -> None:
+    await run(datasource, until, "x1", "a", "b", "c", configuration="x")
+    await run(datasource, until, "y1", "b", "c", "d", configuration="y")
+    assert (await run(datasource, until, "x2", "a", "c", configuration="x")).reduction.removed == 0
+    assert await keys(datasource) == ["a", "b", "c", "d"]
+    assert (await run(datasource, until, "y2", "c", "d", configuration="y")).reduction.removed == 1
+    assert await keys(datasource) == ["a", "c", "d"]
+
+
+async def test_what_somebody_posted_without_a_configuration_is_never_removed(
+    datasource: Any, until: Any
+) -> None:
+    await datasource.send("c", *items("a", "b"))
+    await run(datasource, until, "r1", "a", "c", "d")
+    await run(datasource, until, "r2", "c", "d")
+    assert (await run(datasource, until, "r3", "c", configuration=None)).reduction.kept == "no configuration"
+    assert await keys(datasource) == ["a", "b", "c", "d"]
+
+
+async def test_an_end_that_overtakes_its_pages_waits_for_them(datasource: Any, until: Any) -> None:
+    await run(datasource, until, "r1", "a", "b", "c")
+    await datasource.end("c", "r2", pages=3, items=3, configuration="x")
+    for page, title in ((3, "e"), (1, "a")):
+        await datasource.send("c", *items(title), run="r2", page=page, configuration="x")
+
+    async def two_are_reduced() -> bool:
+        return "e" in await keys(datasource)
+
+    await until(two_are_reduced)
+    assert await keys(datasource) == ["a", "b", "c", "e"]
+    waiting = [each.run for each in await datasource.client.runs() if each.reduction is None]
+    assert waiting == ["r2"]
+    await datasource.send("c", *items("d"), run="r2", page=2, configuration="x")
+    await until(datasource.reduced)
+    assert await keys(datasource) == ["a", "e", "d"]
+
+
+async def test_an_end_whose_pages_never_come_is_broken_in_the_end(start: Any, until: Any) -> None:
+    datasource = await start(patience=0.5, reconcile=0.1)
+    await run(datasource, until, "r1", "a", "b")
+    told = await run(datasource, until, "r2", "a", pages=2)
+    assert told.reduction.kept == "1 of 2 pages came"
+    assert await keys(datasource) == ["a", "b"]
+
+
+async def test_a_run_whose_unchanged_pages_were_not_sent_removes_nothing(datasource: Any, until: Any) -> None:
+    await run(datasource, until, "r1", "a", "b")
+    told = await run(datasource, until, "r2", "a", unchanged_pages=1)
+    assert told.reduction.kept == "unchanged pages were not sent"
+
+
+async def test_many_removals_go_in_parts(start: Any, until: Any) -> None:
+    datasource = await start(gather_items=2, reconcile=3600)
+    titles = [f"t{number:02}" for number in range(20)]
+    await run(datasource, until, "r1", *titles)
+    assert (await run(datasource, until, "r2", *titles[:11])).reduction.removed == 9
+    assert await keys(datasource) == titles[:11]
+    assert [change.key for change in (await datasource.changes("c"))[20:]] == titles[11:]
+
+
+async def test_an_end_sent_twice_is_reduced_once(datasource: Any, until: Any) -> None:
+    told = await run(datasource, until, "r1", "a")
+    again = await datasource.end("c", "r1", pages=1, items=1, configuration="x", outcome="cut")
+    assert again.duplicate
+    assert await datasource.client.runs() == (told,)
+
+
+async def test_runs_are_told_newest_first_and_by_configuration_and_collection(
+    datasource: Any, until: Any
+) -> None:
+    matches = {"$x .a": 2, "a.b": 0}
+    for number, configuration in enumerate("xyx"):
+        started = f"2026-01-02T03:04:0{number}Z"
+        await run(
+            datasource,
+            until,
+            f"r{number}",
+            "a",
+            configuration=configuration,
+            started_at=started,
+            matches=matches,
+        )
+    assert [each.run for each in await datasource.client.runs()] == ["r2", "r1", "r0"]
+    assert [each.run for each in await datasource.client.runs(configuration="x", limit=1)] == ["r2"]
+    assert (await datasource.client.runs())[0].matches == matches
+    assert (await datasource.ask("GET", "/v1/runs?collection=other"))[1] == {"runs": []}
+
+
+async def test_removal_looks_at_what_went_and_not_at_the_collection(datasource: Any, until: Any) -> None:
+    await run(datasource, until, "r1", *(f"t{number}" for number in range(200)))
+    await datasource.database.command("profile", 2)
+    await run(datasource, until, "r2", *(f"t{number}" for number in range(195)))
+    await datasource.database.command("profile", 0)
+    query = {"ns": f"{datasource.database.name}.records", "command.filter.feeds": {"$exists": True}}
+    (looked,) = await datasource.database["system.profile"].find(query).to_list()
+    assert (looked["nreturned"], looked["docsExamined"]) == (5, 5)
