@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncGenerator
 
     from scrapr.fleet.replica import Replica, ReplicaSpec
 
@@ -25,7 +25,7 @@ class Fleet(Protocol):
     async def stop(self, name: str, *, grace: float) -> None:
         """End a replica: SIGTERM, SIGKILL after `grace` seconds; returns when it is gone, or was not there."""
 
-    def changes(self) -> AsyncIterator[Replica]:
+    def changes(self) -> AsyncGenerator[Replica]:
         """Yield replicas as they start and exit, all of them once at each (re)connection.
 
         A hint: what happened while disconnected is seen only as the state found afterwards. Never ends by itself.

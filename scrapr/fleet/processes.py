@@ -46,7 +46,7 @@ class Processes:
         """End a replica: SIGTERM, SIGKILL after `grace` seconds; returns when it is gone, or was not there."""
         await self._ask(wire.Stop(name, grace), longer=grace)
 
-    async def changes(self) -> AsyncIterator[Replica]:
+    async def changes(self) -> AsyncGenerator[Replica]:
         """Yield replicas as they start and exit, all of them once at each (re)connection; never ends by itself."""
         pause = SHORTEST_PAUSE
         while True:

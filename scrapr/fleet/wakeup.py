@@ -15,8 +15,10 @@ HEARD = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT)
 
 @contextlib.contextmanager
 def listening() -> Iterator[int]:
-    """A descriptor on which the numbers of the signals arrive in `HEARD`."""
-    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    """A descriptor on which the numbers of the signals in `HEARD` arrive."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
     before = {number: signal.signal(number, lambda *_: None) for number in HEARD}
     wakeup_before = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     try:
