@@ -7,7 +7,7 @@ LOCK := deploy/lock
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test lint types architecture check bench-flow docs lock image clean
+.PHONY: help install demo test lint types architecture check bench-flow bench-engine bench-extraction docs lock image clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
@@ -42,6 +42,12 @@ architecture: $(INSTALLED) ## Import rules
 
 bench-flow: $(INSTALLED) ## Measure the way from a posted configuration to the endpoint
 	$(BIN)/python -m bench.flow
+
+bench-engine: $(INSTALLED) ## Measure the engine, its floor and its peers (OPTIONS='--rounds 5')
+	$(BIN)/python -m bench.engine $(OPTIONS)
+
+bench-extraction: $(INSTALLED) ## Measure extraction by configuration against lexbor by hand
+	$(BIN)/python -m bench.extraction $(OPTIONS)
 
 docs: $(INSTALLED) ## Write the reference pages anew
 	$(BIN)/python -m docs.reference

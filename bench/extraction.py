@@ -1,77 +1,31 @@
-"""Extraction by configuration against hand-written lexbor on the same fields, in one process, interleaved.
+"""Extraction by configuration against hand-written lexbor on the same fields, in one process, in turn.
 
-    python bench/extraction.py [--rounds 300] [--items 30]
-
-Prints the median CPU time per page of each and the median of their ratios: above 1, configurations are faster.
+Run with `make bench-extraction`. Prints the median CPU time per page of each and the median of their ratios: above 1,
+configurations are faster.
 """
 
 from __future__ import annotations
 
 import argparse
-import random
-import statistics
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 from urllib.parse import urljoin
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from bench.site import make_page
+from bench.whole import PAGINATE, SCOPE, SELECTOR
+from bench.work import ITEMS, Spread
 from scrapr.extraction.extract import extract
 from scrapr.extraction.rules import compile_rules
 
-URL = "http://127.0.0.1/list/p1.html"
-WORDS = [
-    *("harbor", "garden", "olive", "pepper", "saffron", "lotus", "maple", "river"),
-    *("stone", "royal", "little", "grand", "corner", "market", "bridge", "anchor"),
-]
-FIELDS = {
-    "title": "h3.resultItem-name a | trim",
-    "url": "h3.resultItem-name a@href",
-    "address": "div.resultItem-address | trim",
-    "price": "div.resultItem-price .price | trim",
-}
-RULES = compile_rules([FIELDS], scope="li.resultItem", paginate="div.pagination li.next a@href")
+URL = "http://127.0.0.1/seq/p1.html"
+LEAST = 0.9
+RULES = compile_rules(SELECTOR, scope=SCOPE, paginate=PAGINATE)
 
-Found = tuple[list[dict[str, str | None]], str | None]
-
-
-def make_page(seed: int, items: int) -> str:
-    """A listing of about 100 kB at 30 items, with the chrome that real ones have around it."""
-    chance = random.Random(seed)
-    styles = "".join(
-        f".c{n}{{margin:{chance.randrange(40)}px;color:#{chance.randrange(1 << 24):06x}}}\n"
-        for n in range(150)
-    )
-    menu = "".join(
-        f'<li class="nav"><a href="/{word}"><span>{word}</span></a><ul>'
-        + "".join(f'<li><a href="/{word}/{tag}">{tag}</a></li>' for tag in chance.sample(WORDS, 6))
-        + "</ul></li>"
-        for word in WORDS
-    )
-    cards = "".join(make_card(chance, n) for n in range(items))
-    links = "".join(f'<li><a href="/about/{n}">{chance.choice(WORDS)}</a></li>' for n in range(100))
-    return (
-        f"<!DOCTYPE html><html><head><title>{seed}</title><style>{styles}</style></head><body><ul>{menu}</ul>"
-        f'<ol class="list">{cards}</ol><div class="pagination"><ul><li><a href="p1.html">1</a></li>'
-        f'<li class="next"><a href="p{seed + 1}.html">Next</a></li></ul></div><ul>{links}</ul></body></html>'
-    )
-
-
-def make_card(chance: random.Random, number: int) -> str:
-    """One item with what surrounds its fields."""
-    name = " ".join(chance.sample(WORDS, 2)).title()
-    star = '<span class="star"><svg viewBox="0 0 24 24"><path d="M12 17l6 4-2-7 6-5-7-1L12 2z"></path></svg></span>'
-    tags = "".join(f'<li class="tag"><a href="/tag/{tag}">{tag}</a></li>' for tag in chance.sample(WORDS, 4))
-    return (
-        f'<li class="resultItem js-card" data-id="{number}"><article class="card">'
-        f'<a href="/r/{number}"><img src="/i.jpg"></a>'
-        f'<h3 class="resultItem-name"><a href="/r/{number}-{name[:4].lower()}"> {name} </a></h3><div>{star * 5}</div>'
-        f'<div class="resultItem-address">{chance.randrange(200)} High Street, {chance.choice(WORDS)}</div>'
-        f'<div class="resultItem-price"><span class="price">&euro;{chance.randrange(99)}.50</span></div>'
-        f'<ul class="tags">{tags}</ul><p>{" ".join(chance.choices(WORDS, k=40))}</p>'
-        f'<div class="actions"><button class="btn">Save</button><a class="btn" href="/book/{number}">Book</a></div>'
-        f"</article></li>\n"
-    )
+Found: TypeAlias = tuple[list[dict[str, str | None]], str | None]
+Way: TypeAlias = Callable[[str], Found]
 
 
 def by_hand(text: str) -> Found:
@@ -103,7 +57,7 @@ def by_configuration(text: str) -> Found:
     return found.items, found.next_url  # type: ignore[return-value]  # these fields are text
 
 
-def measure(work: Callable[[str], Found], text: str) -> float:
+def measure(work: Way, text: str) -> float:
     """CPU seconds."""
     start = time.process_time()
     work(text)
@@ -112,23 +66,27 @@ def measure(work: Callable[[str], Found], text: str) -> float:
 
 def main() -> None:
     """Run and print."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser = argparse.ArgumentParser(
+        description="Measure extraction by configuration against lexbor by hand."
+    )
     parser.add_argument("--rounds", type=int, default=300)
-    parser.add_argument("--items", type=int, default=30)
-    arguments = parser.parse_args()
-    pages = [make_page(seed, arguments.items) for seed in range(10)]
+    rounds: int = parser.parse_args().rounds
+    pages = [make_page(number, last=100, linked=True) for number in range(1, 11)]
     if any(by_hand(page) != by_configuration(page) for page in pages):
         raise SystemExit("the two do not find the same")
-    times: dict[Callable[[str], Found], list[float]] = {by_hand: [], by_configuration: []}
-    for turn in range(arguments.rounds):
-        order = (by_hand, by_configuration) if turn % 2 else (by_configuration, by_hand)
-        for work in order:
-            times[work].append(measure(work, pages[turn % len(pages)]))
-    print(f"{len(pages[0]):,} characters, {arguments.items} items a page, {arguments.rounds} rounds")
-    for work, found in times.items():
-        print(f"{work.__name__:18} {statistics.median(found) * 1e6:8.0f} µs a page")
-    ratios = [hand / ours for hand, ours in zip(times[by_hand], times[by_configuration], strict=True)]
-    print(f"by_hand / by_configuration: {statistics.median(ratios):.2f} (goal: at least 0.90)")
+    ways: tuple[Way, Way] = (by_hand, by_configuration)
+    times: dict[Way, list[float]] = {way: [] for way in ways}
+    for turn in range(rounds):
+        for way in ways if turn % 2 else reversed(ways):
+            times[way].append(measure(way, pages[turn % len(pages)]))
+    print(f"{len(pages[0]):,} characters, {ITEMS} items a page, {rounds} rounds")
+    for way, seconds in times.items():
+        print(f"{way.__name__:18} {Spread.of(seconds).median * 1e6:8.0f} µs a page")
+    pairs = zip(times[by_hand], times[by_configuration], strict=True)
+    ratio = Spread.of(hand / ours for hand, ours in pairs).median
+    print(
+        f"by_hand ÷ by_configuration: {ratio:.2f}, goal ≥ {LEAST}: {'holds' if ratio >= LEAST else 'SHORT'}"
+    )
 
 
 if __name__ == "__main__":
