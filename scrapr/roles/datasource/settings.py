@@ -18,7 +18,7 @@ class DatasourceSettings(BaseModel):
     retry_after: float = Field(2.0, gt=0, description="seconds after which a refused batch may be sent again")
     reducers: int = Field(4, ge=1, le=64, description="collections that one replica reduces at once")
     gather_items: int = Field(
-        2000, ge=1, le=100_000, description="items reduced in one transaction, if more than one batch waits"
+        1000, ge=1, le=100_000, description="items reduced in one transaction, if more than one batch waits"
     )
     gather_batches: int = Field(500, ge=1, le=10_000, description="batches reduced in one transaction")
     reconcile: float = Field(30.0, gt=0, description="seconds between two looks for work that no event told")
