@@ -9,7 +9,7 @@ from typing import Self
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from scrapr.fetching import gate, reading, retry
+from scrapr.fetching import asking, gate, reading, retry
 from scrapr.fetching.errors import FetchFailed, FetchUnavailable
 from scrapr.fetching.hop import REDIRECTS, Hop, first_hop, follow, is_conditional
 from scrapr.fetching.hosts import HostLimits, LocalHosts
@@ -18,6 +18,7 @@ from scrapr.fetching.pool import Pool
 from scrapr.fetching.settings import FetchSettings
 from scrapr.fetching.transfer import Answer
 from scrapr.fetching.visits import Trip, Visits, host_of
+from scrapr.model.fetch import FetchOptions
 from scrapr.runtime import backoff
 
 
@@ -49,13 +50,17 @@ class Client:
     ) -> None:
         await self._pool.close()
 
+    def settings_for(self, options: FetchOptions | None) -> FetchSettings:
+        """How requests with these options are sent."""
+        return self._settings.with_options(options)
+
     async def fetch(self, request: Request) -> Page:
         """The page, after redirects and retries.
 
         Raises `FetchFailed`: `FetchRefused` if it may not be fetched, `FetchUnavailable` if it did not come.
         """
-        trip = Trip(self._settings.with_options(request.options), request.expect)
-        first = first_hop(request, trip.settings)
+        trip = Trip(self.settings_for(request.options), request.expect)
+        first = first_hop(asking.complete(request, trip.settings), trip.settings)
         while True:
             try:
                 answer, seconds = await self._travel(first, trip)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -14,20 +13,13 @@ from scrapr.fetching.errors import FetchRefused, FetchUnavailable
 from scrapr.fetching.page import Request, Text, Validators, shown
 from scrapr.fetching.settings import FetchSettings
 from scrapr.fetching.target import parse_target
+from scrapr.model.asking import FRAMING, is_header_name, is_header_value
 
 METHODS = ("GET", "HEAD", "POST")
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
-# Headers that frame the message or belong to the connection are the client's own; Accept-Encoding too, because
-# only what can be decompressed within the limits may be asked for.
-_OURS = frozenset(
-    {"accept-encoding", "connection", "content-length", "expect", "host", "keep-alive", "proxy-authorization"}
-    | {"proxy-connection", "te", "trailer", "transfer-encoding", "upgrade"}
-)
 # What may follow a redirect to another origin: nothing that a user could have put a secret into.
 _HARMLESS = frozenset({"accept", "accept-language", "if-modified-since", "if-none-match", "user-agent"})
-_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}").fullmatch
-_HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]{0,16384}").fullmatch
 
 _ACCEPT = {
     "html": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.5",
@@ -68,7 +60,7 @@ def first_hop(request: Request, settings: FetchSettings) -> Hop:
 def conditions(validators: Validators) -> dict[str, str]:
     """The headers that let a host answer 304 (RFC 9110, section 13.1)."""
     pairs = (("If-None-Match", validators.etag), ("If-Modified-Since", validators.last_modified))
-    return {name: value for name, value in pairs if value and _HEADER_VALUE(value)}
+    return {name: value for name, value in pairs if value and is_header_value(value)}
 
 
 def is_conditional(hop: Hop) -> bool:
@@ -114,9 +106,9 @@ def _kept(headers: Mapping[str, str], *, same: bool, as_get: bool) -> Mapping[st
 def _private_headers(request: Request, url: URL) -> dict[str, str]:
     headers = {name: reveal(value) for name, value in request.headers.items()}
     for name, value in headers.items():
-        if not _HEADER_NAME(name) or name.lower() in _OURS:
+        if not is_header_name(name) or name.lower() in FRAMING:
             raise _refuse(url, f"the header {name[:100]!r} cannot be set")
-        if not _HEADER_VALUE(value):
+        if not is_header_value(value):
             raise _refuse(url, f"the value of the header {name!r} has characters that no header may have")
     if request.cookies:
         headers["Cookie"] = "; ".join(_cookie(url, name, reveal(v)) for name, v in request.cookies.items())
@@ -133,7 +125,7 @@ def _merge(defaults: dict[str, str], given: dict[str, str]) -> dict[str, str]:
 
 
 def _cookie(url: URL, name: str, value: str) -> str:
-    if not _HEADER_NAME(name) or not _HEADER_VALUE(value) or ";" in value:
+    if not is_header_name(name) or not is_header_value(value) or ";" in value:
         raise _refuse(url, f"the cookie {name[:100]!r} has characters that no cookie may have")
     return f"{name}={value}"
 

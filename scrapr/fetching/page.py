@@ -32,7 +32,8 @@ class Request:
 
     `expect` is "html" (anything that a browser would read as a document) or "any". `headers`, `cookies` and
     `auth` (user, password) may hold secrets: none of their values, nor the body's, is shown in a log or repr,
-    and none is sent to another origin after a redirect. `options` change the settings for this request.
+    and none is sent to another origin after a redirect. `options` change the settings for this request,
+    and say what is sent with it, if it goes to the origin of the configuration's `source`.
     """
 
     url: str
@@ -44,6 +45,7 @@ class Request:
     cookies: Mapping[str, Text] = field(default_factory=dict)
     auth: tuple[str, Text] | None = None
     options: FetchOptions | None = None
+    source: str | None = None
 
     def __repr__(self) -> str:
         parts = [f"{self.method} {shown(self.url)}"]

@@ -38,6 +38,10 @@ class FetchSettings(BaseModel):
     ca_file: Path | None = Field(
         None, description="file of further certificate authorities (PEM) for hosts with private certificates"
     )
+    secrets: Path = Field(
+        Path("/run/secrets/fetch"),
+        description="folder of the secrets that configurations name: in it a folder per host with a file per secret",
+    )
     user_agent: Annotated[str, USER_AGENT] = Field(
         f"scrapr/{__version__}",
         description="the User-Agent that is sent; its first word is what robots.txt names",
@@ -113,4 +117,6 @@ class FetchSettings(BaseModel):
         """These settings as one configuration changes them; what an operator bounds stays."""
         if options is None:
             return self
-        return self.model_copy(update=options.model_dump(exclude_none=True))
+        return self.model_copy(
+            update=options.model_dump(include=set(FetchSettings.model_fields), exclude_none=True)
+        )

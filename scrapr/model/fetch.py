@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from scrapr.model.asking import Asking
 
 USER_AGENT = Field(min_length=3, max_length=500, pattern=r"^[A-Za-z][A-Za-z0-9_.-]*[ -~]*$")
 
 
-class FetchOptions(BaseModel):
-    """What one configuration changes for its own requests; what is null stays as the settings say."""
+class FetchOptions(Asking):
+    """What one configuration says about its own requests; what is null stays as the settings say."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from scrapr import __version__
 from scrapr.fetching import errors
 from scrapr.fetching.settings import FetchSettings
+from scrapr.model.asking import Asking
 from scrapr.model.fetch import FetchOptions
 
 DOCS = Path(__file__).parents[3] / "docs" / "fetching.md"
@@ -64,8 +65,10 @@ def test_options_change_what_they_name_alone() -> None:
     assert settings.with_options(None) is settings
 
 
-def test_options_are_settings_and_none_of_them_is_about_safety() -> None:
-    assert FetchOptions.model_fields.keys() <= FetchSettings.model_fields.keys()
+def test_options_are_settings_but_for_what_is_sent_and_none_of_them_is_about_safety() -> None:
+    own = FetchOptions.model_fields.keys() - Asking.model_fields.keys()
+    assert own <= FetchSettings.model_fields.keys()
+    assert not Asking.model_fields.keys() & FetchSettings.model_fields.keys()
     safety = {
         "allow",
         "ports",
@@ -75,6 +78,7 @@ def test_options_are_settings_and_none_of_them_is_about_safety() -> None:
         "header_count",
         "redirects",
         "connections",
+        "secrets",
     }
     assert not safety & FetchOptions.model_fields.keys()
 
