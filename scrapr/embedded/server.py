@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 POLL = 0.01
 """Seconds between looks whether the server listens."""
 ATTEMPTS = 8
+DYING = 0.5
+"""Seconds that a server which gave no answer has to end, so that its exit code can be told."""
 LAST_WORDS = 5
 """Lines of the log that an error tells."""
 
@@ -102,7 +104,10 @@ async def _usable(launch: Launch, port: int, process: Companion) -> None:
         await _listening(port, process)
         await launch.greet(port, process.pid)
     except errors.Unavailable as e:
-        # Whoever holds the port may have answered in its place, or not at all.
+        # It may be about to end, or whoever holds its port may have answered in its place, or not at all.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DYING):
+                await process.exited()
         raise e if process.exit_code is None else _ended(process) from e
 
 
