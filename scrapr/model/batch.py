@@ -52,8 +52,16 @@ class Run(BaseModel):
     """Pages whose items were sent as batches 1 … pages."""
     items: Annotated[StrictInt, Field(ge=0)] = 0
     unchanged_pages: Annotated[StrictInt, Field(ge=0)] = 0
+    """Pages that are as they were when their items, `unchanged_items`, were sent."""
+    unchanged_items: Annotated[StrictInt, Field(ge=0)] = 0
+    unchanged: dict[RunId, tuple[Annotated[str, Field(max_length=8192)], ...]] = {}
+    """The sources of the unchanged pages, by the run that sent their items; told at the end of a run alone."""
+    wasted_pages: Annotated[StrictInt, Field(ge=0)] = 0
+    """Pages fetched ahead that were not wanted."""
     bytes: Annotated[StrictInt, Field(ge=0)] = 0
     retries: Annotated[StrictInt, Field(ge=0)] = 0
+    waited: dict[str, float] = {}
+    """What slowed the run, in seconds by cause: pace, crawl_delay, retry_after, backoff, concurrency …"""
     error: Annotated[str, Field(max_length=10_000)] | None = None
     matches: dict[str, int] = {}
     """Selector to the number of elements that it matched in the whole run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from scrapr.model.batch import Outcome
 
@@ -31,6 +32,15 @@ class Trail:
         self._limit = limit
         self._most = most
 
+    @property
+    def room(self) -> int:
+        """How many more pages may be visited."""
+        return min(self._limit or self._most, self._most) - self._pages
+
+    def knows(self, url: str) -> bool:
+        """Whether the run has been at `url`, or is to go there."""
+        return url in self._seen
+
     def repeats(self, asked: str, arrived: str) -> bool:
         """Whether `asked` led, by redirects, to a page that was visited before."""
         return arrived != asked and arrived in self._seen
@@ -49,44 +59,63 @@ class Trail:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a run has fetched (`pages`, `bytes`, `retries`, `matches` by selector) and handed over.
+    """What a run has fetched (`bytes`, `retries`, `waited` in seconds by cause) and read, and handed over.
 
-    `absent` counts the followed pages that are not there; `first_absent` says of one why.
+    `pages` were read, `matches` by selector were found on them; `unchanged` are as they were when their
+    `unchanged_items` were sent; `wasted` were fetched ahead for nothing. `absent` counts the followed pages that
+    are not there; `first_absent` says of one why.
     """
 
     pages: int = 0
+    unchanged: int = 0
+    unchanged_items: int = 0
+    wasted: int = 0
     bytes: int = 0
     retries: int = 0
+    waited: Mapping[str, float] = field(default_factory=dict)
     matches: Mapping[str, int] = field(default_factory=dict)
     absent: int = 0
     first_absent: str = ""
     batches: int = 0
     items: int = 0
 
-    def fetched(
-        self, *, size: int, retries: int, matches: Mapping[str, int], absent: Sequence[str] = ()
-    ) -> Counts:
-        """With one more page."""
+    def fetched(self, *, size: int, retries: int, waited: Mapping[str, float]) -> Counts:
+        """With one more page fetched."""
+        return replace(
+            self, bytes=self.bytes + size, retries=self.retries + retries, waited=_add(self.waited, waited)
+        )
+
+    def read(self, *, matches: Mapping[str, int], absent: Sequence[str] = ()) -> Counts:
+        """With one more page read."""
         return replace(
             self,
             pages=self.pages + 1,
-            bytes=self.bytes + size,
-            retries=self.retries + retries,
-            matches={**self.matches, **{name: self.matches.get(name, 0) + n for name, n in matches.items()}},
+            matches=_add(self.matches, matches),
             absent=self.absent + len(absent),
             first_absent=self.first_absent or next(iter(absent), ""),
         )
+
+    def skipped(self, items: int) -> Counts:
+        """With one more page that did not change since its `items` were sent."""
+        return replace(self, unchanged=self.unchanged + 1, unchanged_items=self.unchanged_items + items)
 
     def sent(self, items: int) -> Counts:
         """With one more batch."""
         return replace(self, batches=self.batches + 1, items=self.items + items)
 
 
+N = TypeVar("N", int, float)
+
+
+def _add(sums: Mapping[str, N], more: Mapping[str, N]) -> Mapping[str, N]:
+    return {**sums, **{name: sums.get(name, 0) + n for name, n in more.items()}} if more else sums
+
+
 def conclude(counts: Counts, error: str | None) -> tuple[Outcome, str | None]:
     """How a run ended, and why if not well. What was handed over before an error is kept."""
     if error is not None:
-        return ("cut" if counts.batches else "failed"), error[:ERROR_SHOWN]
-    if counts.items:
+        return ("cut" if counts.batches or counts.unchanged else "failed"), error[:ERROR_SHOWN]
+    if counts.items or counts.unchanged_items:
         return "complete", explain_absent(counts)
     return "empty", explain_nothing(counts)
 
@@ -102,7 +131,8 @@ def explain_absent(counts: Counts) -> str | None:
 
 def explain_nothing(counts: Counts) -> str:
     """Why there are no items: the selectors that matched nothing."""
-    pages = "the page" if counts.pages == 1 else f"the {counts.pages} pages"
+    visited = counts.pages + counts.unchanged
+    pages = "the page" if visited == 1 else f"the {visited} pages"
     if counts.matches.get("scope") == 0:
         return f"No items: scope matched nothing on {pages}"
     dead = [name for name, found in counts.matches.items() if not found and name != "paginate"]

@@ -8,6 +8,7 @@ SPANS = (0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30, 100, 300, 1000, 3000)
 
 RUNS = Counter("scrapr_scraper_runs_total", "Runs that ended, by outcome", ["outcome"])
 PAGES = Counter("scrapr_scraper_pages_total", "Pages fetched and extracted")
+UNCHANGED = Counter("scrapr_scraper_unchanged_pages_total", "Pages that did not change since they were read")
 ISOLATED = Counter(
     "scrapr_scraper_isolated_pages_total", "Suspicious pages, read by a process of their own", ["outcome"]
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -22,7 +23,7 @@ GONE = frozenset({404, 410})
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was found on a page, and what the pages behind its links took: bytes, retries, and which are not there.
+    """What was found on a page, and what those behind its links took: bytes, retries, waits, and which are absent.
 
     The parts of an item that stand on an absent page are as on an empty one.
     """
@@ -30,6 +31,7 @@ class Reading:
     extraction: Extraction
     size: int = 0
     retries: int = 0
+    waited: Mapping[str, float] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
 
 
@@ -39,6 +41,7 @@ class Behind:
 
     size: int = 0
     retries: int = 0
+    waited: Mapping[str, float] = field(default_factory=dict)
     absent: tuple[str, ...] = ()
     readings: Mapping[Rules, Reading] = field(default_factory=dict)
 
@@ -50,12 +53,18 @@ class Reader:
     """
 
     def __init__(
-        self, fetcher: Client, isolation: Isolation, settings: ScraperSettings, options: FetchOptions | None
+        self,
+        fetcher: Client,
+        isolation: Isolation,
+        settings: ScraperSettings,
+        options: FetchOptions | None,
+        source: str | None = None,
     ) -> None:
         self._fetcher = fetcher
         self._isolation = isolation
         self._settings = settings
         self._options = options
+        self._source = source
 
     async def read(self, rules: Rules, page: Page) -> Reading:
         """What `rules` find on `page`."""
@@ -73,6 +82,7 @@ class Reader:
             fill(extraction, [None if reading is None else reading.extraction for reading in readings]),
             size=sum(behind.size for behind in found.values()),
             retries=sum(behind.retries for behind in found.values()),
+            waited=_total(behind.waited for behind in found.values()),
             absent=tuple(url for behind in found.values() for url in behind.absent),
         )
 
@@ -101,7 +111,7 @@ class Reader:
 
     async def _follow(self, url: str, all_rules: Iterable[Rules]) -> Behind:
         try:
-            page = await self._fetcher.fetch(Request(url=url, options=self._options))
+            page = await self._fetcher.fetch(Request(url=url, options=self._options, source=self._source))
         except FetchFailed as failure:
             # What may come another time must not empty fields that are filled: then the page as a whole fails.
             if isinstance(failure, FetchRefused) or failure.status in GONE:
@@ -111,6 +121,7 @@ class Reader:
         return Behind(
             size=page.size + sum(reading.size for reading in readings.values()),
             retries=page.retries + sum(reading.retries for reading in readings.values()),
+            waited=_total([page.waited, *(reading.waited for reading in readings.values())]),
             absent=tuple(url for reading in readings.values() for url in reading.absent),
             readings=readings,
         )
@@ -119,3 +130,10 @@ class Reader:
 def _extract_ordinary(rules: Rules, page: Page) -> Extraction | str:
     """What `rules` find on the page, or what makes it too suspicious to be parsed in this process."""
     return suspicion(page.text) or extract(rules, page.text, page.url)
+
+
+def _total(all_waits: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    total: Counter[str] = Counter()
+    for waits in all_waits:
+        total.update(waits)
+    return dict(total)

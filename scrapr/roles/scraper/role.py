@@ -35,7 +35,7 @@ async def build(
     store = Store(redis, settings)
     holder = Holder(config, store, claim, token=token)
     isolation = Isolation(settings)
-    service = Service(holder, store, Tools(fetcher, datasource, isolation, settings), directory)
+    service = Service(holder, store, Tools(fetcher, datasource, isolation, store, settings), directory)
     starts = Starts(service, config, directory, container=claim.container, deadline=settings.deadline)
     return Role(
         name="scraper",

@@ -5,30 +5,29 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from scrapr.client.datasource import DatasourceClient
-from scrapr.extraction.rules import compile_rules
 from scrapr.fetching.client import Client
-from scrapr.fetching.page import Page, Request
 from scrapr.model import times
 from scrapr.model.batch import Batch
 from scrapr.model.batch import Run as Ended
 from scrapr.model.claim import Claim
-from scrapr.model.configuration import Scraper
-from scrapr.model.errors import Damaged, ScraprError, StaleEpoch, TooLarge, TooMany, Unavailable
-from scrapr.model.item import Item
+from scrapr.model.errors import ScraprError, StaleEpoch, TooLarge, TooMany, Unavailable
 from scrapr.roles.scraper import crawl, metrics
 from scrapr.roles.scraper.isolation import Isolation
-from scrapr.roles.scraper.reading import Reader, Reading
+from scrapr.roles.scraper.memory import Memory, name_of
+from scrapr.roles.scraper.reading import Reader
 from scrapr.roles.scraper.settings import ScraperSettings
+from scrapr.roles.scraper.store import Store
+from scrapr.roles.scraper.walk import Found, Progress, Walk
 from scrapr.runtime import backoff
 
 log = structlog.get_logger()
-URL_LIMIT = 8192
-"""Characters that a batch's source may have."""
+BELIEVED = 3
+"""For how many ttls an unchanged page is believed at least."""
 
 
 @dataclass(frozen=True)
@@ -38,15 +37,8 @@ class Tools:
     fetcher: Client
     datasource: DatasourceClient
     isolation: Isolation
+    store: Store
     settings: ScraperSettings
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """The items of one page, on their way to the datasource."""
-
-    url: str
-    items: list[Item]
 
 
 def make_id() -> str:
@@ -72,7 +64,8 @@ class Run:
         )
         self._identity = identity
         self._started_at = times.now()
-        self._counts = crawl.Counts()
+        self._progress = Progress()
+        self._memory = Memory()
         self._queue: asyncio.Queue[Found | None] = asyncio.Queue(tools.settings.buffer)
         self._fetching: asyncio.Timeout | None = None
         self._fetched = False
@@ -87,13 +80,18 @@ class Run:
         Returns when the datasource has it all, however long that takes: whoever has no use for that any more
         cancels.
         """
+        await self._recall()
         ended = self.end(await self._work())
         if not self.stale:
+            # Told to the datasource alone: it is long, and of no use to anybody else.
+            unchanged = {run: tuple(urls) for run, urls in self._progress.unchanged.items()}
             try:
-                await self._deliver(ended)
+                await self._deliver(ended.model_copy(update={"unchanged": unchanged}))
             except ScraprError as error:
                 self.stale = isinstance(error, StaleEpoch)
                 log.warning("end of run refused", run=self._identity, reason=error.detail)
+            else:
+                await self._remember(whole=ended.outcome == "complete")
         return ended
 
     def interrupt(self, why: str) -> None:
@@ -108,7 +106,7 @@ class Run:
 
     def end(self, error: str | None) -> Ended:
         """The run as it is recorded if it ends now, by `error` or without."""
-        counts = self._counts
+        counts = self._progress.counts
         outcome, shown = crawl.conclude(counts, error)
         return Ended(
             run=self._identity,
@@ -120,8 +118,12 @@ class Run:
             finished_at=times.now(),
             pages=counts.batches,
             items=counts.items,
+            unchanged_pages=counts.unchanged,
+            unchanged_items=counts.unchanged_items,
+            wasted_pages=counts.wasted,
             bytes=counts.bytes,
             retries=counts.retries,
+            waited={cause: round(seconds, 3) for cause, seconds in counts.waited.items()},
             error=shown,
             matches=dict(counts.matches),
         )
@@ -131,7 +133,7 @@ class Run:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send_all(), name=f"send {self._identity}")
-                error = await self._fetch_all()
+                error = await self._fetch_all(group)
                 await self._queue.put(None)
         except* ScraprError as refused:
             error = self._explain(refused)
@@ -146,13 +148,13 @@ class Run:
         self.stale = isinstance(leaf, StaleEpoch)
         return f"The datasource refused: {leaf.detail if isinstance(leaf, ScraprError) else leaf}"
 
-    async def _fetch_all(self) -> str | None:
+    async def _fetch_all(self, group: asyncio.TaskGroup) -> str | None:
         """Fetch and extract up to the end; the answer is what cut that short."""
         if self.interruption is not None:
             return self.interruption
         try:
             async with asyncio.timeout(None) as self._fetching:
-                return await self._walk()
+                return await self._walk(group).go()
         except TimeoutError:
             if self.interruption is None:
                 raise
@@ -162,43 +164,55 @@ class Run:
         finally:
             self._fetching, self._fetched = None, True
 
-    async def _walk(self) -> str | None:
-        settings, scraper = self._tools.settings, _scraper_of(self._claim)
-        rules = compile_rules(scraper.selector, scope=scraper.scope, paginate=scraper.paginate)
-        options = self._claim.configuration.fetch
-        reader = Reader(self._tools.fetcher, self._tools.isolation, settings, options)
-        trail = crawl.Trail(scraper.source, limit=scraper.limit, most=settings.pages)
-        at: str | crawl.Stop = scraper.source
-        while isinstance(at, str):
-            page = await self._tools.fetcher.fetch(Request(url=at, options=options))
-            if trail.repeats(at, page.url):
-                return None
-            reading = await reader.read(rules, page)
-            self._count(page, reading)
-            at = trail.follow(page.url, reading.extraction.next_url)
-            if reading.extraction.items:
-                await self._queue.put(Found(page.url, reading.extraction.items))
-        return at.error
-
-    def _count(self, page: Page, reading: Reading) -> None:
-        size = page.size + reading.size
-        metrics.PAGES.inc()
-        metrics.BYTES.inc(size)
-        self._counts = self._counts.fetched(
-            size=size,
-            retries=page.retries + reading.retries,
-            matches=reading.extraction.matches,
-            absent=reading.absent,
+    def _walk(self, group: asyncio.TaskGroup) -> Walk:
+        tools, configuration = self._tools, self._claim.configuration
+        source = configuration.scraper.source if configuration.scraper is not None else None
+        return Walk(
+            configuration,
+            self._identity,
+            fetcher=tools.fetcher,
+            reader=Reader(tools.fetcher, tools.isolation, tools.settings, configuration.fetch, source),
+            settings=tools.settings,
+            memory=self._memory,
+            progress=self._progress,
+            group=group,
+            give=self._queue.put,
         )
+
+    async def _recall(self) -> None:
+        """Learn what the pages were the last time; without Redis, everything is new."""
+        settings, configuration = self._tools.settings, self._claim.configuration
+        believed = max(settings.refresh, BELIEVED * configuration.ttl)
+        self._memory = Memory(since=time.time() - believed, most=settings.remembered)
+        if settings.remembered:
+            try:
+                self._memory.known = await self._tools.store.load_pages(
+                    name_of(configuration), self._identity, believed
+                )
+            except Unavailable as error:
+                self._memory.most = 0
+                log.warning("pages are not remembered", run=self._identity, reason=error.detail)
+
+    async def _remember(self, *, whole: bool) -> None:
+        if not self._memory.most:
+            return
+        try:
+            await self._tools.store.save_pages(
+                name_of(self._claim.configuration), self._memory.news(whole=whole)
+            )
+        except Unavailable as error:
+            log.warning("pages not noted", run=self._identity, reason=error.detail)
 
     async def _send_all(self) -> None:
         while (found := await self._queue.get()) is not None:
             await self._send(found)
+            if found.known is not None:
+                self._memory.learn(found.asked, found.known)
 
     async def _send(self, found: Found) -> None:
         """Hand over the items as the next batch, or as several where they are too large for one."""
-        number = self._counts.batches + 1
-        update = {"data": found.items, "page": number, "source": found.url[:URL_LIMIT]}
+        number = self._progress.counts.batches + 1
+        update = {"data": found.items, "page": number, "source": found.url}
         try:
             # Copied past the validation, which would look at each value again: they are our own extraction's.
             await self._deliver(self._head.model_copy(update=update))
@@ -206,11 +220,11 @@ class Run:
             half = len(found.items) // 2
             if not half:
                 raise
-            await self._send(Found(found.url, found.items[:half]))
-            await self._send(Found(found.url, found.items[half:]))
+            await self._send(replace(found, items=found.items[:half]))
+            await self._send(replace(found, items=found.items[half:]))
             return
         metrics.ITEMS.inc(len(found.items))
-        self._counts = self._counts.sent(len(found.items))
+        self._progress.counts = self._progress.counts.sent(len(found.items))
 
     async def _deliver(self, parcel: Batch | Ended) -> None:
         """Send until it is durable. Raises what the datasource refuses, which no later try would change."""
@@ -228,10 +242,3 @@ class Run:
                 if failures:
                     log.info("datasource takes it again", run=self._identity, tries=failures + 1)
                 return
-
-
-def _scraper_of(claim: Claim) -> Scraper:
-    scraper = claim.configuration.scraper
-    if scraper is None:
-        raise Damaged("The configuration says not what to scrape")
-    return scraper

@@ -48,5 +48,23 @@ class ScraperSettings(BaseModel):
     hand_over: float = Field(
         1.0, ge=0, description="seconds for runs that are cut then to hand over what they have"
     )
+    ahead: int = Field(
+        8,
+        ge=0,
+        le=256,
+        description="pages fetched before the link to them is seen, where links show a pattern",
+    )
+    remembered: int = Field(
+        10_000,
+        ge=0,
+        le=100_000,
+        description="pages of a configuration that are only asked for if they changed",
+    )
+    refresh: float = Field(
+        86_400.0,
+        ge=0,
+        le=31_536_000,
+        description="seconds after which an unchanged page is read again anyway",
+    )
     recent: int = Field(100, ge=1, le=10_000, description="runs of a configuration that are remembered")
     prefix: str = Field("scrapr", description="what the Redis keys of this installation begin with")

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from scrapr.model.batch import Run
 from scrapr.model.claim import Claims
+from scrapr.roles.scraper.memory import Known, News, decode
 from scrapr.roles.scraper.schedule import Last
 from scrapr.roles.scraper.settings import ScraperSettings
 from scrapr.storage import redis as storage
@@ -19,6 +20,8 @@ log = structlog.get_logger()
 M = TypeVar("M", bound=BaseModel)
 MONTH = 30 * 86_400
 """Seconds that what nobody touches is kept."""
+OPENED = b""
+"""The field of a hash of pages that names the run that has them at hand; no URL is empty."""
 
 
 class Store:
@@ -61,6 +64,35 @@ class Store:
             await self._redis.set(
                 self._key("last", configuration), last.model_dump_json().encode(), ex=MONTH + 2 * ttl
             )
+
+    async def load_pages(self, name: str, run: str, seconds: float) -> dict[str, Known]:
+        """The pages that are remembered under `name`, by URL; until they are saved again, they are `run`'s.
+
+        A run that never saved them may have sent other items than those that are remembered: then there are none.
+        """
+        key = self._key("pages", name)
+        with translated():
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                pipeline.hgetall(key)
+                pipeline.hset(key, OPENED, run)
+                pipeline.expire(key, int(seconds))
+                values = (await pipeline.execute())[0]
+            if OPENED in values:
+                if gone := [url for url in values if url != OPENED]:
+                    await self._redis.hdel(key, *gone)
+                return {}
+        pages = {url.decode(): decode(value) for url, value in values.items()}
+        return {url: known for url, known in pages.items() if known is not None}
+
+    async def save_pages(self, name: str, news: News) -> None:
+        """Change what is remembered under `name`."""
+        key = self._key("pages", name)
+        with translated():
+            async with self._redis.pipeline(transaction=True) as pipeline:
+                if news.learned:
+                    pipeline.hset(key, mapping={url: known.encode() for url, known in news.learned.items()})
+                pipeline.hdel(key, OPENED, *news.forgotten)
+                await pipeline.execute()
 
     async def add_run(self, run: Run) -> None:
         """Put `run` before the recent ones."""

@@ -270,8 +270,9 @@ class World:
     datasource: DatasourcePeer
     session: aiohttp.ClientSession
     settings: ScraperSettings = field(
-        default_factory=lambda: ScraperSettings(jitter=0, finish=0.3, hand_over=0.5)
+        default_factory=lambda: ScraperSettings(jitter=0, finish=0.3, hand_over=0.5, ahead=0)
     )
+    """Without looking ahead, which visits are made is certain."""
     fetch: FetchSettings = POLITE_ENOUGH
 
     def configuration(self, identity: str = "c1", **changes: Any) -> Configuration:

@@ -271,7 +271,7 @@ async def test_stopping_cuts_a_run_that_takes_too_long_and_the_next_scraper_begi
     world.site.show("/2", ["b"])
     async with world.scraper():
         runs = await until(ends(world, 2))
-    assert (runs[1].outcome, runs[1].items) == ("complete", 2)
+    assert (runs[1].outcome, runs[1].items, runs[1].unchanged_items) == ("complete", 1, 1)
 
 
 async def test_scraping_goes_on_while_redis_is_away(

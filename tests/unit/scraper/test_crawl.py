@@ -116,16 +116,40 @@ def test_an_empty_run_whose_selectors_matched_says_so() -> None:
 
 
 def test_counts_add_up_over_pages() -> None:
-    counts = Counts().fetched(size=10, retries=1, matches={"title": 2})
-    counts = counts.fetched(size=5, retries=0, matches={"title": 1, "scope": 4}).sent(7)
+    counts = Counts().fetched(size=10, retries=1, waited={"pace": 0.5}).read(matches={"title": 2})
+    counts = counts.fetched(size=5, retries=0, waited={"pace": 1, "backoff": 2}).skipped(4)
+    counts = counts.read(matches={"title": 1, "scope": 4}).sent(7)
     assert counts == Counts(
-        pages=2, bytes=15, retries=1, matches={"title": 3, "scope": 4}, batches=1, items=7
+        pages=2,
+        unchanged=1,
+        unchanged_items=4,
+        bytes=15,
+        retries=1,
+        waited={"pace": 1.5, "backoff": 2},
+        matches={"title": 3, "scope": 4},
+        batches=1,
+        items=7,
     )
 
 
+def test_pages_that_did_not_change_make_a_run_complete_or_cut() -> None:
+    counts = Counts().skipped(4)
+    assert conclude(counts, None) == ("complete", None)
+    assert conclude(counts, "status 500")[0] == "cut"
+    assert conclude(Counts().skipped(0), None)[0] == "empty"
+
+
+def test_a_trail_says_how_many_pages_it_has_room_for() -> None:
+    trail = Trail("a", limit=3, most=100)
+    assert (trail.room, trail.knows("a"), trail.knows("b")) == (3, True, False)
+    trail.follow("a", "b")
+    assert (trail.room, trail.knows("b")) == (2, True)
+    assert Trail("a", limit=None, most=7).room == Trail("a", limit=9, most=7).room == 7
+
+
 def test_a_complete_run_tells_of_followed_pages_that_are_not_there() -> None:
-    counts = Counts().fetched(size=1, retries=0, matches={}, absent=("a is gone", "b is gone")).sent(1)
-    counts = counts.fetched(size=1, retries=0, matches={}, absent=("c is gone",))
+    counts = Counts().read(matches={}, absent=("a is gone", "b is gone")).sent(1)
+    counts = counts.read(matches={}, absent=("c is gone",))
     assert conclude(counts, None) == (
         "complete",
         "Followed pages that are not there: 3; the first: a is gone",
