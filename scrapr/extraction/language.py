@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from scrapr.extraction import jsonpath
+from scrapr.extraction.jsonpath import Path
 from scrapr.extraction.syntax import Reader, SyntaxProblem
 
 _ATTRIBUTE = re.compile(r"\s*([\w:\-]+)", re.ASCII)
@@ -41,8 +43,10 @@ class Selector:
     offset: int
     """Where `css` begins in the selector string."""
     attribute: str
-    """`text`, `html`, or an attribute's name."""
+    """`text`, `html`, or an attribute's name; `json` for a path."""
     calls: tuple[Call, ...] = ()
+    path: Path | None = None
+    """Instead of CSS."""
 
 
 def parse(text: str) -> Selector:
@@ -51,19 +55,39 @@ def parse(text: str) -> Selector:
     Raises `SyntaxProblem`.
     """
     check_characters(text)
-    end = _find_end(text)
+    if is_path(text):
+        return _parse_path(text)
+    end = find_end(text)
     css = text[:end]
     reader = Reader(text, end)
     attribute = _read_attribute(reader) if reader.take("@") else "text"
+    calls = _read_calls(reader, "css@attribute | filter:arguments")
+    if not css.strip() and end == len(text):
+        raise SyntaxProblem(0, "is empty", "a CSS selector, or @text for the scope's own text")
+    return Selector(css.strip(), len(css) - len(css.lstrip()), attribute, calls)
+
+
+def _parse_path(text: str) -> Selector:
+    reader = Reader(text)
+    reader.match(_SPACE)
+    path = jsonpath.read(reader)
+    reader.match(_SPACE)
+    return Selector("", 0, "json", _read_calls(reader, "$.name['name'][0][*]..name | filter:arguments"), path)
+
+
+def _read_calls(reader: Reader, allowed: str) -> tuple[Call, ...]:
     calls = []
     while reader.take("|"):
         calls.append(_read_call(reader))
         reader.match(_SPACE)
     if not reader.done:
-        raise reader.problem(f"{reader.peek()!r} has no place here", "css@attribute | filter:arguments")
-    if not css.strip() and end == len(text):
-        raise SyntaxProblem(0, "is empty", "a CSS selector, or @text for the scope's own text")
-    return Selector(css.strip(), len(css) - len(css.lstrip()), attribute, tuple(calls))
+        raise reader.problem(f"{reader.peek()!r} has no place here", allowed)
+    return tuple(calls)
+
+
+def is_path(text: str) -> bool:
+    """Whether a selector string speaks of JSON."""
+    return text.lstrip()[:1] == "$"
 
 
 def check_characters(text: str) -> None:
@@ -73,7 +97,7 @@ def check_characters(text: str) -> None:
             raise SyntaxProblem(position, "is no character")
 
 
-def _find_end(text: str) -> int:
+def find_end(text: str) -> int:
     """Where the CSS ends: at an `@` or `|` that is not within quotes, brackets or parentheses."""
     level = at = 0
     while at < len(text):

@@ -9,6 +9,7 @@ from yarl import URL
 
 from scrapr.model.collection import Name
 from scrapr.model.fetch import FetchOptions
+from scrapr.model.inputs import Inputs
 from scrapr.model.item import JSON
 from scrapr.model.times import Time
 from scrapr.model.validation import wrong
@@ -42,6 +43,7 @@ class Scraper(BaseModel):
     """Where the items are: a source, X-Ray selectors, and how to go from page to page.
 
     `selector` is an object, the thesis's list with one object, a selector string, or a list with one string.
+    Its texts may hold placeholders, `{name}`, for the configuration's inputs.
     `limit` is the greatest number of pages of a run; none means as many as the settings allow.
     """
 
@@ -58,7 +60,8 @@ class Draft(BaseModel):
     """A configuration as a user posts it.
 
     `key` names the fields that identify an item; `collect` maps fields to the lists in which their distinct
-    values gather; all other fields keep their latest value. `fetch` says how its pages are to be asked for.
+    values gather; all other fields keep their latest value. `fetch` says how its pages are to be asked for,
+    `inputs` what whoever runs it may choose.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -72,6 +75,7 @@ class Draft(BaseModel):
     key: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=10)] | None = None
     collect: Annotated[dict[FieldName, FieldName], Field(max_length=100)] | None = None
     fetch: FetchOptions | None = None
+    inputs: Inputs | None = None
 
     @model_validator(mode="after")
     def _check_parts(self) -> Draft:
@@ -81,6 +85,8 @@ class Draft(BaseModel):
             raise wrong(MISPLACED, allowed="null", field="scraper")
         if self.type == "endpoint" and self.fetch is not None:
             raise wrong(MISPLACED, allowed="null", field="fetch")
+        if self.type == "endpoint" and self.inputs is not None:
+            raise wrong(MISPLACED, allowed="null", field="inputs")
         return self
 
     @property

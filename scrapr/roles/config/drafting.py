@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 from scrapr.model.configuration import Configuration, Draft, Type
 from scrapr.model.errors import Conflict, FieldError, Invalid
 from scrapr.model.validation import parse
-from scrapr.roles.config import fields
+from scrapr.roles.config import fields, openings
 
 Places: TypeAlias = Mapping[Type, frozenset[str]]
 """The places of the pools that exist, by the type of configuration that they serve."""
@@ -80,7 +80,7 @@ def _add(found: dict[str, list[FieldError]], faults: Iterable[FieldError]) -> No
 
 def _look_closer(body: dict[str, Any], places: Places) -> tuple[tuple[str, ...] | None, list[FieldError]]:
     """The items' fields, and what is wrong that types cannot judge, as far as types allow a judgement."""
-    faults = list(_unknown_pool(body, places))
+    faults = [*_unknown_pool(body, places), *openings.wrong_openings(body)]
     try:
         known = fields.read_fields(body)
     except Invalid as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from scrapr.extraction import template
 from scrapr.extraction.rules import compile_rules
 from scrapr.model.errors import FieldError
 
@@ -17,13 +18,15 @@ NO_FIELD = "the selector has no such field"
 def read_fields(body: dict[str, Any]) -> tuple[str, ...] | None:
     """The fields of the items that a posted `body` describes; None where it names no selector.
 
+    Whether its placeholders are right is not asked here: any letters stand for them.
     Raises `Invalid` with every wrong selector.
     """
     scraper = body.get("scraper")
     if not isinstance(scraper, dict) or "selector" not in scraper:
         return None
-    scope, paginate = _text(scraper.get("scope")), _text(scraper.get("paginate"))
-    return compile_rules(scraper["selector"], scope=scope, paginate=paginate, field="scraper").fields
+    scope, paginate = _sample(scraper.get("scope")), _sample(scraper.get("paginate"))
+    selector = template.sample(scraper["selector"])
+    return compile_rules(selector, scope=scope, paginate=paginate, field="scraper").fields
 
 
 def misfits(body: dict[str, Any], known: Sequence[str]) -> Iterator[FieldError]:
@@ -41,8 +44,9 @@ def _names(known: Sequence[str]) -> str:
     return ", ".join(known) or "none: give the selector fields first"
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
+def _sample(value: Any) -> str | None:
+    sample = template.sample(value) if isinstance(value, str) else None
+    return sample if isinstance(sample, str) else None
 
 
 def _wrong_key(key: Any, known: Sequence[str]) -> Iterator[FieldError]:
