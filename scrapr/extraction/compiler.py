@@ -6,11 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from scrapr.extraction import filters, finding, language, page, query, reading
-from scrapr.extraction.filters import Definition
+from scrapr.extraction import filters, finding, language, page, query, reading, sources, valuefinding
+from scrapr.extraction.filters import Definition, Kind
 from scrapr.extraction.finding import Start
+from scrapr.extraction.jsonpath import Path
 from scrapr.extraction.plan import Collection, Followed, Many, Nothing, Object, Plan, Single
 from scrapr.extraction.query import Query
+from scrapr.extraction.sources import Source
 from scrapr.extraction.syntax import SyntaxProblem
 from scrapr.model.errors import FieldError
 
@@ -45,6 +47,8 @@ class MakeRules(Protocol):
         start: Start,
         next_link: Single | None,
         demanding: tuple[Query, ...],
+        *,
+        reads_json: bool,
     ) -> Rules: ...
 
 
@@ -80,15 +84,18 @@ class Compiler:
         self._make_rules = make_rules
         self._queries: dict[str, Query] = {}
         self._selectors = 0
+        self._reads_json = False
 
     def rules(self, selector: Any, scope: Any, paginate: Any, field: str) -> Rules:
         """The rules for a configuration; not to be used if there are problems."""
-        start = Start(scope=self._scope(scope, f"{field}.scope"))
+        start = Start(scope=self._scope(scope, f"{field}.scope", _DOCUMENT))
         plan = self.plan(selector, Spot(f"{field}.selector", start=start))
         next_link = None
         if paginate is not None:
             next_link = self._single(paginate, Spot(f"{field}.paginate", "paginate"))
-        return self._make_rules(selector, scope, paginate, plan, start, next_link, self._demanding())
+        return self._make_rules(
+            selector, scope, paginate, plan, start, next_link, self._demanding(), reads_json=self._reads_json
+        )
 
     def plan(self, selector: Any, spot: Spot) -> Plan:
         """The plan for any selector."""
@@ -147,8 +154,10 @@ class Compiler:
             return self._refuse(inner, "is no selector", _ALLOWED)
         if isinstance(only, dict) and any(key[:1] == "$" for key in only):
             return self._refuse(inner, "is a part within a list", '{"$scope": …, "$select": [ … ]}')
-        within = replace(inner, start=Start(document=False, scope=spot.start.scope, at_scope=True))
-        return Collection(self._scope_path(spot), finding.scopes(spot.start), self.plan(only, within))
+        start = spot.start
+        within = replace(inner, start=Start(False, start.scope, at_scope=True, in_values=start.gives_values))
+        find = valuefinding.scopes(start) if start.gives_values else finding.scopes(start)
+        return Collection(self._scope_path(spot), find, self.plan(only, within))
 
     @staticmethod
     def _scope_path(spot: Spot) -> str:
@@ -164,23 +173,32 @@ class Compiler:
             return self._refuse(spot, "has no $select", '{"$scope": …, "$select": …}')
         if "$follow" in part:
             return self._followed(part, spot)
-        scope = self._scope(part.get("$scope"), f"{spot.field}.$scope")
-        start = Start(document=spot.start.document, scope=scope)
+        outer = spot.start
+        scope = self._scope(part.get("$scope"), f"{spot.field}.$scope", outer)
+        start = Start(outer.document, scope, in_values=outer.in_values)
         return self.plan(part["$select"], spot.inner(".$select", start=start))
 
     def _followed(self, part: dict[str, Any], spot: Spot) -> Plan:
         if spot.follows >= MAX_FOLLOW_DEPTH:
             return self._refuse(spot, "follows too many links in a row", f"at most {MAX_FOLLOW_DEPTH}")
-        start = Start(document=spot.start.document, at_scope=not spot.start.document)
+        outer = spot.start
+        start = Start(outer.document, at_scope=not outer.document, in_values=outer.in_values)
         link = self._single(part["$follow"], spot.inner(".$follow", path=spot.named("$follow"), start=start))
-        scope = self._scope(part.get("$scope"), f"{spot.field}.$scope")
+        scope = self._scope(part.get("$scope"), f"{spot.field}.$scope", _DOCUMENT)
         there = Start(scope=scope)
         select = spot.inner(".$select", path="", start=there, follows=spot.follows + 1)
         plan = self.plan(part["$select"], select)
         if link is None:
             return Nothing()
         rules = self._make_rules(
-            part["$select"], part.get("$scope"), None, plan, there, None, self._demanding()
+            part["$select"],
+            part.get("$scope"),
+            None,
+            plan,
+            there,
+            None,
+            self._demanding(),
+            reads_json=self._reads_json,
         )
         return Followed(link, rules)
 
@@ -194,26 +212,50 @@ class Compiler:
             return True
         return False
 
-    def _scope(self, scope: Any, field: str) -> Query | None:
+    def _scope(self, scope: Any, field: str, outer: Start) -> Query | Path | Source | None:
+        """What a scope means that stands in `outer`."""
         if scope is None:
             return None
         spot = Spot(field)
         if not self._is_readable(scope, spot):
             return None
         try:
-            language.check_characters(scope)
-            return self._query(scope, 0)
+            return self._read_scope(scope, outer)
         except SyntaxProblem as problem:
             self._refuse(spot, problem.problem, problem.allowed, problem.position)
-            return None
+            # What is within it is then not refused for being no CSS.
+            return Source("", "") if language.is_path(scope) or sources.is_source(scope) else None
+
+    def _read_scope(self, scope: str, outer: Start) -> Query | Path | Source:
+        language.check_characters(scope)
+        if language.is_path(scope):
+            selector = language.parse(scope)
+            if selector.path is None or selector.calls:
+                raise SyntaxProblem(scope.index("|"), "a scope has no filters")
+            self._check_kind(outer, selector.path, scope)
+            return selector.path
+        if outer.in_values:
+            raise SyntaxProblem(0, "is no selector within JSON", "$.name")
+        return sources.parse(scope) if sources.is_source(scope) else self._query(scope, 0)
+
+    def _check_kind(self, start: Start, path: Path | None, text: str) -> None:
+        """Refuse CSS where values of JSON are looked into, and paths where elements are."""
+        at = len(text) - len(text.lstrip())
+        if path is None and start.gives_values:
+            raise SyntaxProblem(at, "is no selector within JSON", "$.name")
+        if path is not None and not start.gives_values:
+            if start.scope is not None or not start.document:
+                raise SyntaxProblem(at, "looks for JSON in elements", 'CSS, or "$scope": "@jsonld"')
+            self._reads_json = True
 
     def _single(self, text: Any, spot: Spot) -> Single | None:
         def make(selector: language.Selector, css: Query | None) -> Single:
-            chain = filters.chain(selector.calls, listed=False, table=self._table)
+            chain = filters.chain(selector.calls, listed=False, table=self._table, kind=_kind(selector))
+            path = selector.path
             return Single(
                 spot.path or "value",
-                finding.first(spot.start, css),
-                reading.choose(selector.attribute),
+                finding.first(spot.start, css) if path is None else valuefinding.first(spot.start, path),
+                reading.choose(selector.attribute) if path is None else reading.read_values,
                 chain.each,
                 selector.attribute,
             )
@@ -222,11 +264,12 @@ class Compiler:
 
     def _many(self, text: str, spot: Spot) -> Plan:
         def make(selector: language.Selector, css: Query | None) -> Many:
-            chain = filters.chain(selector.calls, listed=True, table=self._table)
+            chain = filters.chain(selector.calls, listed=True, table=self._table, kind=_kind(selector))
+            path = selector.path
             return Many(
                 spot.path,
-                finding.every(spot.start, css),
-                reading.choose(selector.attribute),
+                finding.every(spot.start, css) if path is None else valuefinding.every(spot.start, path),
+                reading.choose(selector.attribute) if path is None else reading.read_values,
                 chain.each,
                 chain.whole,
             )
@@ -244,6 +287,7 @@ class Compiler:
         elif self._selectors <= MAX_SELECTORS:
             try:
                 selector = language.parse(text)
+                self._check_kind(spot.start, selector.path, text)
                 return make(selector, self._query(selector.css, selector.offset) if selector.css else None)
             except SyntaxProblem as problem:
                 self._refuse(spot, problem.problem, problem.allowed, problem.position)
@@ -255,3 +299,7 @@ class Compiler:
             page.check(found, offset)
             self._queries[css] = found
         return found
+
+
+def _kind(selector: language.Selector) -> Kind:
+    return Kind.TEXT if selector.path is None else Kind.ANY

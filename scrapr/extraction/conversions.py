@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import orjson
 import re2
 
-from scrapr.extraction import dates, links, numbers
+from scrapr.extraction import dates, links, numbers, sources
 from scrapr.extraction.arguments import Arguments
 from scrapr.extraction.page import Page
 
 Convert = Callable[[str, Page], Any]
 
-MAX_JSON_DEPTH = 100
 _TRUE = frozenset({"true", "yes", "y", "on", "1"})
 _FALSE = frozenset({"false", "no", "n", "off", "0"})
 
@@ -112,22 +110,6 @@ def make_json(arguments: Arguments) -> Convert:
     arguments.expect(0)
 
     def read(text: str, _page: Page) -> Any:
-        value = orjson.loads(text)
-        if _depth(value) > MAX_JSON_DEPTH:
-            raise ValueError(text)
-        return value
+        return sources.read_json(text)
 
     return read
-
-
-def _depth(value: Any) -> int:
-    """How deeply lists and objects are nested, level by level so that no recursion ends it."""
-    depth, level = 0, [value]
-    while level := [
-        part
-        for each in level
-        if isinstance(each, dict | list)
-        for part in (each.values() if isinstance(each, dict) else each)
-    ]:
-        depth += 1
-    return depth

@@ -237,7 +237,9 @@ class _Parser:
         if name in pseudos.PLAIN and self.reader.peek() != "(":
             return Compound(pseudos.PLAIN[name], frozenset())
         if name not in pseudos.WITH_ARGUMENT:
-            raise self.reader.problem(f"there is no :{name}", pseudos.ALLOWED, at=start)
+            raise self.reader.problem(
+                f"there is no :{name}", rf"{pseudos.ALLOWED}; in XML, name\:{name}", at=start
+            )
         if not self.reader.take("("):
             raise self.reader.problem(f":{name} needs an argument in parentheses", at=start)
         kind = pseudos.WITH_ARGUMENT[name]

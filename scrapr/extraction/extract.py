@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from scrapr.extraction import links
+from scrapr.extraction import links, valuefinding
 from scrapr.extraction.page import Page
 from scrapr.extraction.plan import Single
+from scrapr.extraction.query import Query
 from scrapr.extraction.rules import Rules
 from scrapr.extraction.values import MISSING, OpenObject, Pending, settle
 from scrapr.model.item import JSON
@@ -49,12 +50,15 @@ def extract(rules: Rules, text: str, url: str) -> Extraction:
 
     Raises `TooLarge` where the selectors take more of the page than is allowed; nothing else, whatever the text.
     """
-    page = Page(text, url, is_open=rules.has_follows)
+    is_json = rules.reads_json and text.lstrip()[:1] in {"{", "["}
+    page = Page(text, url, is_open=rules.has_follows, is_json=is_json)
     for query in rules.demanding:
         page.ready(query)
     found = next(iter(rules.plan.values(page, page.document)), MISSING)
-    if rules.scope_query is not None:
+    if isinstance(rules.scope_query, Query):
         page.matches["scope"] = len(page.scope(rules.scope_query).nodes)
+    elif rules.scope_query is not None:
+        page.matches["scope"] = valuefinding.count(page, rules.scope_query)
     next_url = None if rules.next_link is None else _find_next(page, rules.next_link)
     follows = tuple(Follow(path, *page.follows[index]) for index, path in sorted(_pending(found)))
     value = _settle(found, [each.rules.on_nothing for each in follows])
@@ -63,7 +67,7 @@ def extract(rules: Rules, text: str, url: str) -> Extraction:
         items=as_items(value),
         next_url=next_url,
         matches=dict(page.matches),
-        unconverted=dict(page.unconverted),
+        unconverted={name: count for name, count in page.unconverted.items() if count},
         follows=follows,
         open_value=found if follows else None,
     )

@@ -44,6 +44,8 @@ class Definition:
     """None: what it took."""
     whole: bool = False
     """Takes a list as one value instead of item by item."""
+    reads: bool = True
+    """Works on texts alone, so that numbers from JSON become such."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,21 +56,30 @@ class Chain:
     whole: tuple[Filter, ...] = ()
 
 
-def chain(calls: Sequence[Call], *, listed: bool, table: Mapping[str, Definition] | None = None) -> Chain:
-    """Make the filters that `calls` name; `listed` when the selector stands in `[ ]`.
+def chain(
+    calls: Sequence[Call],
+    *,
+    listed: bool,
+    table: Mapping[str, Definition] | None = None,
+    kind: Kind = Kind.TEXT,
+) -> Chain:
+    """Make the filters that `calls` name; `listed` when the selector stands in `[ ]`; `kind` is what is read.
 
     Raises `SyntaxProblem` for an unknown filter, wrong arguments, or a filter that cannot take what the one before
     it gives.
     """
     each: list[Filter] = []
     whole: list[Filter] = []
-    kind, gathered = Kind.TEXT, not listed
+    gathered = not listed
     for call in calls:
         definition = _define(call, TABLE if table is None else table)
         if definition.whole and kind is not Kind.LIST and not gathered:
             kind, gathered = Kind.LIST, True
         _check_kind(call, definition, kind)
-        (whole if gathered and listed else each).append(definition.make(Arguments(call), kind))
+        wanted = whole if gathered and listed else each
+        if kind is Kind.ANY and definition.reads:
+            wanted.append(_write_numbers)
+        wanted.append(definition.make(Arguments(call), kind))
         kind = definition.gives or kind
     return Chain(tuple(each), tuple(whole))
 
@@ -87,6 +98,17 @@ def _check_kind(call: Call, definition: Definition, kind: Kind) -> None:
     hint = "a list in [ ], or split before it" if definition.whole else None
     takes = " or ".join(sorted(each.value for each in definition.takes if each is not Kind.ANY))
     raise SyntaxProblem(call.position, f"{call.name} takes {takes}, but is given {kind.value}", hint)
+
+
+def _write_numbers(values: list[Any], _page: Page, _path: str) -> list[Any]:
+    """Numbers as texts, as JSON writes them."""
+
+    def write(value: Any) -> Any:
+        if isinstance(value, list):
+            return [write(part) for part in value]
+        return texts.show(value) if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+    return [write(value) for value in values]
 
 
 def changing(change: Callable[[str], Any]) -> Filter:
@@ -154,8 +176,10 @@ def _text(change: Callable[[str], str]) -> Definition:
     return Definition(make)
 
 
-def _typed(make: Callable[[Arguments], Callable[[str, Page], Any]], gives: Kind) -> Definition:
-    return Definition(lambda arguments, _kind: converting(make(arguments)), gives=gives)
+def _typed(
+    make: Callable[[Arguments], Callable[[str, Page], Any]], gives: Kind, *, reads: bool = True
+) -> Definition:
+    return Definition(lambda arguments, _kind: converting(make(arguments)), gives=gives, reads=reads)
 
 
 def _make_default(arguments: Arguments, kind: Kind) -> Filter:
@@ -238,17 +262,19 @@ TABLE: Mapping[str, Definition] = MappingProxyType(
         "lower": _text(str.lower),
         "upper": _text(str.upper),
         "html2text": _text(texts.html_to_text),
-        "number": _typed(conversions.make_number, Kind.NUMBER),
-        "integer": _typed(conversions.make_integer, Kind.NUMBER),
+        "number": _typed(conversions.make_number, Kind.NUMBER, reads=False),
+        "integer": _typed(conversions.make_integer, Kind.NUMBER, reads=False),
         "boolean": _typed(conversions.make_boolean, Kind.BOOLEAN),
         "date": _typed(conversions.make_date, Kind.TEXT),
         "regex": _typed(conversions.make_regex, Kind.TEXT),
         "absolute": _typed(conversions.make_absolute, Kind.TEXT),
-        "json": _typed(conversions.make_json, Kind.ANY),
-        "default": Definition(_make_default, takes=frozenset(Kind)),
-        "join": Definition(_make_join, takes=frozenset({Kind.LIST, Kind.ANY}), gives=Kind.TEXT, whole=True),
+        "json": _typed(conversions.make_json, Kind.ANY, reads=False),
+        "default": Definition(_make_default, takes=frozenset(Kind), reads=False),
+        "join": Definition(
+            _make_join, takes=frozenset({Kind.LIST, Kind.ANY}), gives=Kind.TEXT, whole=True, reads=False
+        ),
         "split": Definition(_make_split, takes=frozenset({Kind.TEXT, Kind.ANY}), gives=Kind.LIST),
-        "slice": Definition(_make_slice),
+        "slice": Definition(_make_slice, reads=False),
         "replace": Definition(_make_replace),
         "prefix": Definition(_make_prefix),
         "suffix": Definition(_make_suffix),

@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
+from scrapr.extraction.jsonpath import Path
 from scrapr.extraction.page import Page
 from scrapr.extraction.place import Node, Place
 from scrapr.extraction.query import Query
 from scrapr.extraction.search import all_at_or_below, all_below, first_at_or_below, first_below
+from scrapr.extraction.sources import Source
 
-FindFirst = Callable[[Page, Place], list[Node | None]]
-FindAll = Callable[[Page, Place], list[list[Node]]]
+FindFirst = Callable[[Page, Place], list[Any]]
+FindAll = Callable[[Page, Place], list[list[Any]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +27,33 @@ class Start:
     """Where selectors start: in a document or in elements, and under which scope."""
 
     document: bool = True
-    scope: Query | None = None
+    scope: Query | Path | Source | None = None
     at_scope: bool = False
     """The elements are those that `scope` found."""
+    in_values: bool = False
+    """What they start from is values of JSON, not elements."""
+
+    @property
+    def query(self) -> Query | None:
+        """The scope where it is CSS."""
+        return self.scope if isinstance(self.scope, Query) else None
+
+    @property
+    def gives_values(self) -> bool:
+        """Whether what is within the scope is JSON."""
+        return self.in_values or isinstance(self.scope, Path | Source)
 
 
 def first(start: Start, css: Query | None) -> FindFirst:
     """The one element that `css` means; without `css`, the scope's own."""
     if css is None:
         return _own(start)
-    if start.scope is None:
+    scope = start.query
+    if scope is None:
         return _first_in_document(css) if start.document else lambda _, place: first_at_or_below(place, css)
     if start.at_scope:
         return lambda _, place: first_below(place, css)
-    scopes = _scopes(start, start.scope)
+    scopes = _scopes(start, scope)
     return lambda page, place: [_first_of(within, css) for within in scopes(page, place)]
 
 
@@ -45,13 +61,14 @@ def every(start: Start, css: Query | None) -> FindAll:
     """All elements that `css` means, over all scopes; without `css`, the scopes' own."""
     if css is None:
         return _all_own(start)
-    if start.scope is None:
+    scope = start.query
+    if scope is None:
         if start.document:
             return lambda page, place: [page.everywhere(css) for _ in place.nodes]
         return lambda _, place: all_at_or_below(place, css)
     if start.at_scope:
         return lambda _, place: all_at_or_below(place, css)
-    scopes = _scopes(start, start.scope)
+    scopes = _scopes(start, scope)
     return lambda page, place: [
         list(chain.from_iterable(all_at_or_below(within, css))) for within in scopes(page, place)
     ]
@@ -59,7 +76,7 @@ def every(start: Start, css: Query | None) -> FindAll:
 
 def scopes(start: Start) -> FindAll:
     """The elements of which each gives one object of a collection."""
-    query = start.scope
+    query = start.query
     if query is None:
         return lambda _, place: [[] for _ in place.nodes]
     if start.document:
@@ -82,7 +99,7 @@ def _scopes(start: Start, scope: Query) -> Callable[[Page, Place], list[Place]]:
 
 
 def _own(start: Start) -> FindFirst:
-    scope = start.scope
+    scope = start.query
     if start.document:
         if scope is None:
             return lambda _, place: [None for _ in place.nodes]
@@ -93,7 +110,7 @@ def _own(start: Start) -> FindFirst:
 
 
 def _all_own(start: Start) -> FindAll:
-    scope = start.scope
+    scope = start.query
     if scope is None:
         if start.document:
             return lambda _, place: [[] for _ in place.nodes]

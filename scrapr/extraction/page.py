@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, SelectolaxError
 
-from scrapr.extraction import links, search
-from scrapr.extraction.place import Node, Place
+from scrapr.extraction import links, microdata, search, sources, xmltree
+from scrapr.extraction.jsonpath import Path
+from scrapr.extraction.place import Node, Place, Value
 from scrapr.extraction.query import Query
+from scrapr.extraction.sources import Source
 from scrapr.extraction.syntax import SyntaxProblem
 from scrapr.extraction.values import OpenList, OpenObject, Pending
 from scrapr.model.errors import TooLarge
@@ -41,8 +43,15 @@ def check(query: Query, offset: int) -> None:
 class Page:
     """One page under extraction: its document, its address, and the tally of what was found in it."""
 
-    def __init__(self, text: str, url: str, *, is_open: bool = False):
-        self._parser = LexborHTMLParser(_encode(text), options=LexborDocumentOptions.WO_EVENTS)
+    def __init__(self, text: str, url: str, *, is_open: bool = False, is_json: bool = False):
+        self.unconverted: Counter[str] = Counter()
+        if is_json:
+            self._parser = LexborHTMLParser("")
+        elif xmltree.is_xml(text):
+            self._parser, is_whole = xmltree.parse(text)
+            self.unconverted["source"] += not is_whole
+        else:
+            self._parser = LexborHTMLParser(_encode(text), options=LexborDocumentOptions.WO_EVENTS)
         root = self._parser.root
         self.document = Place([] if root is None else [root])
         self.text = text
@@ -52,11 +61,11 @@ class Page:
         """Elements carry attributes that are not the page's own."""
         self.url = url
         self.matches: Counter[str] = Counter()
-        self.unconverted: Counter[str] = Counter()
         self.follows: list[tuple[str, Rules]] = []
         self.new_object: type[dict[str, Any]] = OpenObject if is_open else dict
         self.new_list: type[list[Any]] = OpenList if is_open else list
         self._scopes: dict[int, Place] = {}
+        self._values: dict[object, list[Value]] = {}
 
     @cached_property
     def base(self) -> links.Base:
@@ -108,6 +117,41 @@ class Page:
 
     def first(self, query: Query) -> Node | None:
         return next((search.first(root, query) for root in self.document.nodes), None)
+
+    @cached_property
+    def json(self) -> list[Value]:
+        """The page as one value of JSON; nothing where it is none, which is counted."""
+        if not self.text.strip():
+            return []
+        try:
+            return [Value(sources.read_json(self.text))]
+        except ValueError:
+            self.unconverted["source"] += 1
+            return []
+
+    def values(self, path: Path) -> list[Value]:
+        """All that `path` finds in the page as JSON; found once."""
+        if (found := self._values.get(path)) is None:
+            found = [Value(each) for document in self.json for each in path.find(document.value)]
+            self._values[path] = found
+        return found
+
+    def structured(self, source: Source, node: Node) -> list[Value]:
+        """What an element holds as JSON-LD or microdata; read once. Broken JSON is counted, and left out."""
+        key = (source, node.mem_id)
+        if (found := self._values.get(key)) is None:
+            read = self._jsonld(node) if source.kind == "jsonld" else microdata.read(node, self.base)
+            found = self._values[key] = [Value(each) for each in source.select(read)]
+        return found
+
+    def _jsonld(self, node: Node) -> list[Any]:
+        read: list[Any] = []
+        for script in node.css('script[type="application/ld+json" i]'):
+            try:
+                read += sources.read_jsonld(script.text_lexbor())
+            except ValueError:
+                self.unconverted["@jsonld"] += 1
+        return read
 
     def take(self, characters: int, path: str) -> None:
         """Account for text before it is made.

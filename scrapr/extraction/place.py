@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from selectolax.lexbor import LexborNode
 
@@ -15,10 +16,17 @@ Node: TypeAlias = LexborNode
 """An element. `==` of nodes serialises both, so identity is `mem_id`."""
 
 
-class Place:
-    """Elements that the same selectors start from."""
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A value of JSON, where selectors start from such instead of elements; null is one, too."""
 
-    def __init__(self, nodes: Sequence[Node]):
+    value: Any
+
+
+class Place:
+    """Elements, or values of JSON, that the same selectors start from."""
+
+    def __init__(self, nodes: Sequence[Any]):
         self.nodes = nodes
         self.firsts: dict[int, list[Node | None]] = {}
         """What was found below, by the query's identity: title and link are often of one element."""

@@ -6,14 +6,14 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from scrapr.extraction import links
+from scrapr.extraction import links, texts
 from scrapr.extraction.css import TEXT_MARK
 from scrapr.extraction.page import MAX_TEXT, Page
-from scrapr.extraction.place import Node
+from scrapr.extraction.place import Node, Value
 from scrapr.extraction.values import MISSING
 from scrapr.model.errors import TooLarge
 
-Reading = Callable[[Page, Sequence[Node | None]], list[Any]]
+Reading = Callable[[Page, Sequence[Any]], list[Any]]
 
 MAX_TEMPLATES = 1000
 """`<template>`s in a page whose HTML is read: lexbor's serialiser recurses into them and may exhaust the stack."""
@@ -64,6 +64,15 @@ def _read_carefully(
         value = none if node is None else read(node)
         page.take(len(value or ""), "@text or @html")
         values.append(value)
+    return values
+
+
+def read_values(page: Page, found: Sequence[Value | None]) -> list[Any]:
+    """The values found in JSON; absent where there is none."""
+    values = [MISSING if each is None else each.value for each in found]
+    if len(values) * page.size > MAX_TEXT:
+        for value in values:
+            page.take(0 if value is MISSING else len(texts.show(value)), "$")
     return values
 
 

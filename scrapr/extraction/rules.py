@@ -11,9 +11,11 @@ from scrapr.extraction import filters
 from scrapr.extraction.compiler import Compiler
 from scrapr.extraction.filters import Definition
 from scrapr.extraction.finding import Start
+from scrapr.extraction.jsonpath import Path
 from scrapr.extraction.page import Page
 from scrapr.extraction.plan import Collection, Followed, Object, Plan, Single, parts
 from scrapr.extraction.query import Query
+from scrapr.extraction.sources import Source
 from scrapr.extraction.values import MISSING
 from scrapr.model.errors import Invalid
 from scrapr.model.item import JSON
@@ -27,10 +29,12 @@ class Rules:
     scope: str | None
     paginate: str | None
     plan: Plan = field(repr=False)
-    scope_query: Query | None = field(repr=False)
+    scope_query: Query | Path | Source | None = field(repr=False)
     next_link: Single | None = field(repr=False)
     demanding: tuple[Query, ...] = field(repr=False)
     """Queries that a page must be made ready for before they are applied."""
+    reads_json: bool = field(default=False, repr=False)
+    """Some of the selectors are for pages that are JSON."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Compiled parts stay at home; the other process compiles again."""
@@ -90,8 +94,10 @@ def _make_rules(
     start: Start,
     next_link: Single | None,
     demanding: tuple[Query, ...],
+    *,
+    reads_json: bool,
 ) -> Rules:
-    return Rules(selector, scope, paginate, plan, start.scope, next_link, demanding)
+    return Rules(selector, scope, paginate, plan, start.scope, next_link, demanding, reads_json)
 
 
 def _compile_again(selector: JSON, scope: str | None, paginate: str | None) -> Rules:

@@ -18,5 +18,6 @@ def test_the_page_gives_its_items(site: Path) -> None:
     scraper = orjson.loads((site / "configuration.json").read_bytes())["scraper"]
     expected = orjson.loads((site / "items.json").read_bytes())
     rules = compile_rules(scraper["selector"], scope=scraper.get("scope"), paginate=scraper.get("paginate"))
-    found = extract(rules, (site / "page.html").read_text(), scraper["source"])
+    (page,) = site.glob("page.*")
+    found = extract(rules, page.read_text(), scraper["source"])
     assert {"items": found.items, "next": found.next_url} == expected

@@ -110,7 +110,8 @@ def ours(rules: Rules, url: str, limit: int) -> Any:
     extraction = extract(rules, read(url), url)
     if rules.next_link is None:
         return extraction.value
-    values, seen = [], {url}
+    values: list[Any] = []
+    seen = {url}
     while True:
         values += extraction.value if isinstance(extraction.value, list) else [extraction.value]
         following = extraction.next_url
