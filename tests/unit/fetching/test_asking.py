@@ -89,8 +89,14 @@ def test_a_password_in_plain_text_is_not_repeated() -> None:
         assert "hunter2" not in str(caught.value)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.text() | st.integers(-9, 9),
-                    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.just("$secret"), inner)))  # fmt: skip
+names = st.text() | st.just("$secret")
+bodies = st.recursive(
+    st.none() | st.booleans() | st.text() | st.integers(-9, 9),
+    lambda inner: st.lists(inner) | st.dictionaries(names, inner),
+)
+
+
+@given(bodies)
 def test_any_body_is_taken_or_refused(body: Any) -> None:
     try:
         options = parse(FetchOptions, {"method": "POST", "body": body})
