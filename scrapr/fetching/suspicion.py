@@ -53,9 +53,13 @@ _STATES = tuple(
     for state in (r"", rf"{_NAME}(?:\s*+=\s*+{_VALUE})?", rf"\s*+{_VALUE}", r"[^\s>]*+")
 )
 _QUOTED = tuple((quote, re.compile(quote + _ATTRIBUTES)) for quote in "\"'")
-_TAG = re.compile(rf"<[a-zA-Z]{_NAME}(?:{_ATTRIBUTE})*+")
+# With the spaces after the last attribute: what a look at a tag costs must count, though nothing comes of it.
+_TAG = re.compile(rf"<[a-zA-Z]{_NAME}(?:{_ATTRIBUTE})*+[\s/]*+")
 _DENSE_TAG = re.compile(rf"<[a-zA-Z]{_NAME}(?:{_ATTRIBUTE}){{{ATTRIBUTES_MOST}}}+")
-_START = re.compile(r"<[a-zA-Z]")
+
+# A start, unless its tag ends for certain within a few attributes that are written in the plainest way.
+_PLAIN = r"""[ \t\n\r\f]++[a-zA-Z][a-zA-Z0-9:_-]{0,40}+(?:="[^"]{0,250}+")?"""
+_START = re.compile(rf"<[a-zA-Z](?![a-zA-Z0-9-]{{0,40}}+(?:{_PLAIN}){{0,12}}+[ \t\n\r\f]*+/?>)")
 
 
 def suspicion(text: str) -> str | None:

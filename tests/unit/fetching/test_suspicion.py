@@ -68,6 +68,8 @@ LONG_TAGS = {
     "equals first": "<p " + " ".join(f'={name}=">"' for name in BARE) + ">",
     "quotes in names": "<p " + " ".join(f"{name}\"' b{name}='>'" for name in BARE) + ">",
     "like normal markup": "<p " + " ".join(f"{name}=\"</a> <li class='x'>\"" for name in BARE) + ">",
+    "after a long value": '<p style="' + "x>'y " * 6_000 + '" ' + " ".join(BARE) + ">",
+    "after long single quotes": "<p style = '" + 'x>"y ' * 6_000 + "' " + " ".join(BARE) + ">",
     "in a comment's shadow": '<!-- <x a=" -->' + "<p " + " ".join(BARE) + ">",
     "in a value's shadow": '<x a="<y b=">"' + "<p " + " ".join(BARE) + ">",
     "in a script's shadow": "<script>'<z \"</script>" + "<p " + " ".join(BARE) + ">",
@@ -121,8 +123,9 @@ def test_no_page_takes_long_to_judge(piece: str, times: int) -> None:
     "text",
     ["<a " * 1_900 + "x" * 10_000_000, '<a "' * 1_900 + "x" * 10_000_000, "<a b='" * 1_900 + "x" * 10_000_000,
      ("<a b=" + "x" * 5_000) * 1_900, ('<a b="' + "x" * 5_000) * 1_900, "x" * 10_000_000, " " * 10_000_000,
-     "'" * 10_000_000,      '"' * 10_000_000, "=" * 10_000_000, "a=" * 5_000_000, "/" * 10_000_000],
-    ids=range(12),
+     "'" * 10_000_000,      '"' * 10_000_000, "=" * 10_000_000, "a=" * 5_000_000, "/" * 10_000_000,
+     "<a " * 5_999 + " " * 10_000_000],
+    ids=range(13),
 )  # fmt: skip
 def test_ten_megabytes_are_judged_in_linear_time(text: str) -> None:
     started = time.perf_counter()
