@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import lru_cache
 from time import perf_counter
 
 import orjson
@@ -94,7 +95,10 @@ def _mount(app: web.Application, route: Route) -> None:
         return web.Response(status=204) if answer is None else respond(answer, status=route.status)
 
     for prefix in ("", PREFIX):
-        app.router.add_route(route.method, prefix + route.path, handle)
+        if route.method == "GET":
+            app.router.add_get(prefix + route.path, handle)  # and HEAD, whose answer has no body
+        else:
+            app.router.add_route(route.method, prefix + route.path, handle)
 
 
 def _refuse_while_draining(lifecycle: Lifecycle) -> Middleware:
@@ -113,10 +117,16 @@ async def _observe(request: web.Request, handler: Handler) -> web.StreamResponse
     answer = await handler(request)
     seconds = perf_counter() - started
     resource = request.match_info.route.resource
-    path = resource.canonical if resource else "unknown"
-    REQUESTS.labels(request.method, path, answer.status).inc()
-    SECONDS.labels(path).observe(seconds)
+    count, duration = _meters(request.method, resource.canonical if resource else "unknown", answer.status)
+    count.inc()
+    duration.observe(seconds)
     log.debug(
         "request", method=request.method, path=request.path, status=answer.status, ms=round(seconds * 1e3, 2)
     )
     return answer
+
+
+@lru_cache(maxsize=1024)
+def _meters(method: str, path: str, status: int) -> tuple[Counter, Histogram]:
+    """The metrics of one kind of answer; finding them by their labels takes longer than counting."""
+    return REQUESTS.labels(method, path, status), SECONDS.labels(path)

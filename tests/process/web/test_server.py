@@ -81,6 +81,8 @@ async def test_a_route_answers_under_its_version_and_bare() -> None:
         assert await (await client.get("/v1/things/a?times=2")).json() == {"name": "a 2 True"}
         assert await (await client.get("/things/a")).json() == {"name": "a 1 False"}
         assert (await client.delete("/things/a")).status == 204
+        head = await client.head("/v1/things/a")
+        assert (head.status, await head.read()) == (200, b"")
 
 
 async def test_the_root_leads_home() -> None:
