@@ -132,17 +132,19 @@ async def _orchestrator(ground: Ground) -> Role:
 
 async def _scraper(ground: Ground) -> Role:
     from scrapr.fetching.client import Client
-    from scrapr.roles.scraper import role
+    from scrapr.roles.scraper import hosts, role
 
+    shared = hosts.share(ground.redis, ground.settings.scraper, ground.container)
     return await role.build(
         redis=ground.redis,
         config=ground.config,
         datasource=ground.datasource,
-        fetcher=await ground.stack.enter_async_context(Client(ground.settings.fetch)),
+        fetcher=await ground.stack.enter_async_context(Client(ground.settings.fetch, shared)),
         claim=ground.claim("scraper"),
         settings=ground.settings.scraper,
         directory=ground.directory,
         token=ground.token,
+        hosts=shared,
     )
 
 

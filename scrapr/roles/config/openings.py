@@ -8,7 +8,7 @@ from typing import Any
 from scrapr.extraction import template
 from scrapr.model import inputs, placeholders
 from scrapr.model.errors import FieldError, Invalid
-from scrapr.model.inputs import Input
+from scrapr.model.inputs import Input, Value
 from scrapr.model.placeholders import Misplaced
 from scrapr.model.validation import parse
 
@@ -64,13 +64,19 @@ def _wrong_defaults(source: Any, declared: dict[str, Any]) -> Iterator[FieldErro
     """Defaults that fit their inputs and not the place in the source where they come to stand."""
     if not isinstance(source, str):
         return
+    texts = {name: inputs.show(default) for name, default in _defaults(declared)}
+    try:
+        placeholders.fill_source(source, texts)
+    except Invalid as error:
+        for fault in error.fields:
+            yield fault.model_copy(update={"field": f"{fault.field}.default"})
+
+
+def _defaults(declared: dict[str, Any]) -> Iterator[tuple[str, Value]]:
     for name, value in declared.items():
         try:
             default = parse(Input, value).default
-            if default is not None:
-                placeholders.fill_source(source, {name: inputs.show(default)})
-        except Invalid as error:
-            # What is wrong with the input itself was found when the whole was read.
-            for fault in error.fields:
-                if fault.field == f"inputs.{name}":
-                    yield fault.model_copy(update={"field": f"inputs.{name}.default"})
+        except Invalid:
+            continue  # what is wrong with the input itself was found when the whole was read
+        if default is not None:
+            yield name, default

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from scrapr.model.batch import Runs
 from scrapr.model.configuration import Configurations
 from scrapr.model.errors import Unauthorized
-from scrapr.model.start import FORWARDED, Start, Started
+from scrapr.model.start import FORWARDED, Choice, Start, Started
 from scrapr.roles.scraper.service import Service
 from scrapr.roles.scraper.starts import Starts
 from scrapr.roles.scraper.store import Store
@@ -46,7 +46,7 @@ def routes(service: Service, starts: Starts, store: Store, *, token: str) -> tup
             raise Unauthorized(
                 "A start needs the header 'Authorization: Bearer <token>' with this role's token"
             )
-        return await run(call, call.query(Start))
+        return await run(call, Start.model_validate(call.query(Choice).model_dump()))
 
     async def start_by_post(call: Call) -> web.Response:
         return await run(call, await call.body(Start))
@@ -70,12 +70,18 @@ def routes(service: Service, starts: Starts, store: Store, *, token: str) -> tup
             "/scraper/start",
             start_by_get,
             "Scrape now: a configuration, those of a collection, or all that are held here",
-            query=Start,
+            query=Choice,
             answer=Started,
             refusals=(401, 404),
         ),
         Route(
-            "POST", "/scraper/start", start_by_post, "Scrape now", body=Start, answer=Started, refusals=(404,)
+            "POST",
+            "/scraper/start",
+            start_by_post,
+            "Scrape now; with inputs, the items are in the answer",
+            body=Start,
+            answer=Started,
+            refusals=(404, 429),
         ),
         Route("GET", "/runs", runs, "Recent runs, newest first", query=RunsQuery, answer=Runs),
     )

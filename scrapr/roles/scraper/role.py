@@ -10,9 +10,11 @@ from scrapr.fetching.client import Client
 from scrapr.model.claim import ClaimRequest
 from scrapr.roles.scraper import http
 from scrapr.roles.scraper.isolation import Isolation
+from scrapr.roles.scraper.results import Results
 from scrapr.roles.scraper.run import Tools
 from scrapr.roles.scraper.service import Service
 from scrapr.roles.scraper.settings import ScraperSettings
+from scrapr.roles.scraper.shelf import Shelf
 from scrapr.roles.scraper.starts import Starts
 from scrapr.roles.scraper.store import Store
 from scrapr.runtime.loops import Loop
@@ -35,8 +37,12 @@ async def build(
     store = Store(redis, settings)
     holder = Holder(config, store, claim, token=token)
     isolation = Isolation(settings)
-    service = Service(holder, store, Tools(fetcher, datasource, isolation, store, settings), directory)
-    starts = Starts(service, config, directory, container=claim.container, deadline=settings.deadline)
+    tools = Tools(fetcher, datasource, isolation, store, settings)
+    service = Service(holder, store, tools, directory)
+    results = Results(tools, Shelf(redis, settings))
+    starts = Starts(
+        service, results, config, directory, container=claim.container, deadline=settings.deadline
+    )
     return Role(
         name="scraper",
         home="/scraper/start",
@@ -46,6 +52,7 @@ async def build(
             Loop("hold", holder.hold),
             Loop("follow", service.follow),
             Loop("work", service.work),
+            Loop("results", results.work),
             Loop("isolate", isolation.keep),
         ),
         checks={"redis": store.ping},

@@ -6,10 +6,10 @@ import asyncio
 import secrets
 import time
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import structlog
 
-from scrapr.client.datasource import DatasourceClient
 from scrapr.fetching.client import Client
 from scrapr.model import times
 from scrapr.model.batch import Batch
@@ -30,12 +30,19 @@ BELIEVED = 3
 """For how many ttls an unchanged page is believed at least."""
 
 
+class Sink(Protocol):
+    """Who takes the items: the datasource, or what stands in for it."""
+
+    async def send(self, parcel: Batch | Ended, /) -> object:
+        """Return when it is durable."""
+
+
 @dataclass(frozen=True)
 class Tools:
     """What every run works with."""
 
     fetcher: Client
-    datasource: DatasourceClient
+    datasource: Sink
     isolation: Isolation
     store: Store
     settings: ScraperSettings

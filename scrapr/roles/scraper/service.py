@@ -16,7 +16,9 @@ from scrapr.model.batch import Run as Ended
 from scrapr.model.claim import Claim
 from scrapr.model.configuration import Configuration
 from scrapr.model.errors import ScraprError, Unavailable
+from scrapr.model.inputs import required
 from scrapr.roles.scraper import metrics, schedule
+from scrapr.roles.scraper.inputs import with_defaults
 from scrapr.roles.scraper.run import Run, Tools, make_id
 from scrapr.roles.scraper.store import Store
 from scrapr.runtime.trigger import Trigger
@@ -77,6 +79,11 @@ class Service:
         """Those that this scraper holds, in the order of their creation."""
         configurations = (held.claim.configuration for held in self._held.values())
         return tuple(sorted(configurations, key=lambda each: (each.created_at, each.id)))
+
+    def claim(self, configuration: str) -> Claim | None:
+        """The claim of `configuration`; None where this scraper does not hold it."""
+        held = self._held.get(configuration)
+        return None if held is None else held.claim
 
     async def look(self) -> None:
         """Claim anew now, and begin with what that brings."""
@@ -156,7 +163,7 @@ class Service:
         waiting = {
             identity: float("-inf") if identity in self._asked else held.due
             for identity, held in self._held.items()
-            if identity not in self._current
+            if identity not in self._current and not required(held.claim.configuration.inputs)
         }
         picked = schedule.pick(waiting, now, self._settings.runs - len(self._current))
         for identity in picked.start:
@@ -171,7 +178,7 @@ class Service:
         ticket = asked or Ticket(configuration)
         last = schedule.begin(held.last, held.claim, time.time())
         self._held[configuration.id] = replace(held, last=last)
-        run = Run(self._tools, held.claim, ticket.run)
+        run = Run(self._tools, with_defaults(held.claim), ticket.run)
         noted = group.create_task(self._remember(configuration, last))
         task = group.create_task(self._make(run, configuration, last, noted), name=f"run {ticket.run}")
         current = Current(ticket, held.claim, run, task, last)

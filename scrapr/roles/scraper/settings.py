@@ -66,5 +66,14 @@ class ScraperSettings(BaseModel):
         le=31_536_000,
         description="seconds after which an unchanged page is read again anyway",
     )
+    input_runs: int = Field(
+        8, ge=1, le=1000, description="runs with inputs at the same time in one process; with more, 429"
+    )
+    input_sets: int = Field(
+        200, ge=1, le=100_000, description="sets of inputs of a configuration whose results are kept"
+    )
+    input_bytes: int = Field(
+        1_048_576, ge=1024, le=67_108_864, description="bytes of items in one result; a run with more is cut"
+    )
     recent: int = Field(100, ge=1, le=10_000, description="runs of a configuration that are remembered")
     prefix: str = Field("scrapr", description="what the Redis keys of this installation begin with")

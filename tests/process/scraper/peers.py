@@ -33,6 +33,7 @@ from scrapr.model.claim import Claim, ClaimRequest, Claims
 from scrapr.model.configuration import Configuration, Configurations, Scraper
 from scrapr.model.errors import ScraprError, StaleEpoch, TooLarge
 from scrapr.roles.scraper import role as scraper_role
+from scrapr.roles.scraper.hosts import share
 from scrapr.roles.scraper.settings import ScraperSettings
 from scrapr.runtime.lifecycle import Lifecycle
 from scrapr.runtime.loops import Loop, persist
@@ -301,7 +302,8 @@ class World:
         settings = DiscoverySettings(cache=0)
         directory = Directory(RedisRegistry(self.redis, settings), settings)
         transport = Transport(self.session, at(self.config.url), ClientSettings())
-        async with Client(self.fetch) as fetcher:
+        hosts = share(self.redis, self.settings, container)
+        async with Client(self.fetch, hosts) as fetcher:
             role = await scraper_role.build(
                 redis=self.redis,
                 config=ConfigClient(transport),
@@ -311,6 +313,7 @@ class World:
                 settings=self.settings,
                 directory=directory,
                 token=token,
+                hosts=hosts,
             )
             async with living(role, directory, container, killed=killed) as url:
                 yield url

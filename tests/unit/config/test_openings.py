@@ -36,8 +36,8 @@ def test_inputs_may_stand_in_the_source_and_in_all_selectors() -> None:
 
 
 def test_a_placeholder_without_an_input_is_refused_by_name() -> None:
-    for inputs in (None, {}):
-        assert "{city} is no declared input" in faults(posted("http://h/{city}", inputs))["scraper.source"]
+    for body in (posted("http://h/{city}"), posted("http://h/{city}", {})):
+        assert "{city} is no declared input" in faults(body)["scraper.source"]
     wrong = faults(posted(scope='[x="{a}"]', selector=[{"title": ".{b} h3"}]))
     assert "{a} is no" in wrong["scraper.scope"]
     assert "{b} is no" in wrong["scraper.selector[0].title"]
@@ -64,6 +64,11 @@ def test_a_default_that_makes_no_path_segment_is_refused() -> None:
     assert set(faults(posted("http://h/{a}/", {"a": {"type": "text", "default": ".."}}))) == {
         "inputs.a.default"
     }
+
+
+def test_defaults_that_make_no_path_segment_together_are_refused() -> None:
+    dots = {name: {"type": "text", "default": "."} for name in "ab"}
+    assert set(faults(posted("http://h/{a}{b}/", dots))) == {"inputs.a.default", "inputs.b.default"}
 
 
 def test_an_endpoint_has_no_inputs() -> None:
