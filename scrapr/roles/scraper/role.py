@@ -9,6 +9,7 @@ from scrapr.discovery.directory import Directory
 from scrapr.fetching.client import Client
 from scrapr.model.claim import ClaimRequest
 from scrapr.roles.scraper import http
+from scrapr.roles.scraper.hosts import SharedHosts
 from scrapr.roles.scraper.isolation import Isolation
 from scrapr.roles.scraper.results import Results
 from scrapr.roles.scraper.run import Tools
@@ -32,8 +33,12 @@ async def build(
     settings: ScraperSettings,
     directory: Directory,
     token: str,
+    hosts: SharedHosts | None = None,
 ) -> Role:
-    """A scraper that takes what `claim` asks for; `token` is what it shows to config's feed."""
+    """A scraper that takes what `claim` asks for; `token` is what it shows to config's feed.
+
+    `hosts` are those that `fetcher` goes by, where they are shared with other scrapers.
+    """
     store = Store(redis, settings)
     holder = Holder(config, store, claim, token=token)
     isolation = Isolation(settings)
@@ -43,6 +48,12 @@ async def build(
     starts = Starts(
         service, results, config, directory, container=claim.container, deadline=settings.deadline
     )
+
+    async def release() -> None:
+        await service.release()
+        if hosts is not None:
+            await hosts.release()
+
     return Role(
         name="scraper",
         home="/scraper/start",
@@ -54,7 +65,8 @@ async def build(
             Loop("work", service.work),
             Loop("results", results.work),
             Loop("isolate", isolation.keep),
+            *([Loop("hosts", hosts.keep)] if hosts is not None else []),
         ),
         checks={"redis": store.ping},
-        release=service.release,
+        release=release,
     )

@@ -54,6 +54,12 @@ class ScraperSettings(BaseModel):
         le=256,
         description="pages fetched before the link to them is seen, where links show a pattern",
     )
+    slot_lease: float = Field(
+        10.0,
+        ge=1,
+        le=600,
+        description="seconds after which a killed scraper's turns at a host are free again",
+    )
     remembered: int = Field(
         10_000,
         ge=0,
