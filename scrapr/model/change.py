@@ -6,7 +6,7 @@ from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-from scrapr.model.item import Item
+from scrapr.model.item import JSON, Item
 from scrapr.model.times import Time
 
 Op: TypeAlias = Literal["create", "update", "remove"]
@@ -48,9 +48,24 @@ class Changes(BaseModel):
 
 def differ(before: Item, after: Item) -> tuple[Item, Item]:
     """The fields in which two values of a record differ, old and new."""
-    old = {name: value for name, value in before.items() if name not in after or after[name] != value}
-    new = {name: value for name, value in after.items() if name not in before or before[name] != value}
+    old = {name: value for name, value in before.items() if name not in after or not same(after[name], value)}
+    new = {
+        name: value for name, value in after.items() if name not in before or not same(before[name], value)
+    }
     return old, new
+
+
+def same(one: JSON, other: JSON) -> bool:
+    """Whether two values are the same JSON; to Python `true` is 1, to JSON it is not."""
+    if isinstance(one, str) or isinstance(other, str):
+        return one == other
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(value, other[name]) for name, value in one.items())
+    return one == other
 
 
 def apply(values: Item, change: Change) -> Item:

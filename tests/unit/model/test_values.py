@@ -27,6 +27,15 @@ def test_applying_what_differs_gives_the_new_values(before: dict[str, Any], afte
     assert change.apply(before, step) == after
 
 
+@pytest.mark.parametrize(
+    ("one", "other"), [(1, True), (0, False), ([1], [True]), ({"a": 1}, {"a": True}), ("1", 1), (None, 0)]
+)
+def test_what_is_another_value_in_json_is_a_change(one: Any, other: Any) -> None:
+    assert change.differ({"a": one}, {"a": other}) == ({"a": one}, {"a": other})
+    assert change.differ({"a": one}, {"a": one}) == ({}, {})
+    assert change.same(1, 1.0)
+
+
 def test_fields_keep_their_order_and_new_ones_follow() -> None:
     step = Change(
         collection="c",
