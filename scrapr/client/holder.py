@@ -40,6 +40,7 @@ class Holder:
         self._claims: dict[str, Claim] = {}
         self._claiming = asyncio.Lock()
         self._released = False
+        self._away = False
         self.claimed = False
         """Whether it is known what is held, be it nothing."""
         self.changed = Trigger()
@@ -65,7 +66,9 @@ class Holder:
             try:
                 lease = await self.refresh()
             except Unavailable as error:
-                log.warning("claims not renewed", reason=error.detail, held=len(self._claims))
+                self._note_away(error)
+            else:
+                self._note_back()
 
     async def refresh(self) -> float:
         """Claim anew now; the answer is the lease in seconds. Raises `Unavailable`."""
@@ -87,6 +90,16 @@ class Holder:
                 await self._config.release(self._request.container)
             except Unavailable as error:
                 log.warning("claims not released", reason=error.detail)
+
+    def _note_away(self, error: Unavailable) -> None:
+        if not self._away:
+            log.warning("config lost, claims are not renewed", reason=error.detail, held=len(self._claims))
+        self._away = True
+
+    def _note_back(self) -> None:
+        if self._away:
+            log.info("config recovered, claims are renewed", held=len(self._claims))
+        self._away = False
 
     async def _start(self) -> float:
         try:
