@@ -5,31 +5,23 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import Counter
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from scrapr.cli.pages import browsing
 from scrapr.cli.tables import show_items, show_json, show_table
 
 if TYPE_CHECKING:
     from scrapr.extraction.extract import Extraction
     from scrapr.extraction.rules import Rules
-    from scrapr.fetching.client import Client
-
-
-@dataclass(frozen=True)
-class Found:
-    """What was found on one page, and where it was."""
-
-    url: str
-    extraction: Extraction
 
 
 def try_(
     source: Annotated[str, typer.Argument(help="A URL, a file, or - for standard input.")],
-    scope: Annotated[str | None, typer.Option(help="CSS: one item for each element that it matches.")] = None,
+    scope: Annotated[
+        str | None, typer.Option(help="One item for each element (or value of JSON) that it finds.")
+    ] = None,
     selector: Annotated[
         str | None, typer.Option(metavar="JSON", help="The selector as in a configuration.")
     ] = None,
@@ -46,12 +38,9 @@ def try_(
     rules = compile_rules(_selector(selector, select, scope), scope=scope, paginate=paginate, field="")
     found = asyncio.run(_walk(source, rules, limit))
     if json:
-        show_json(_value([page.extraction for page in found]))
-        return
-    show_items([item for page in found for item in page.extraction.items])
-    _show_matches(found)
-    for warning in _warnings(found):
-        print(f"warning: {warning}", file=sys.stderr)
+        show_json(_value(rules, found))
+    else:
+        _show(rules, found)
 
 
 def _selector(selector: str | None, select: list[str] | None, scope: str | None) -> Any:
@@ -68,71 +57,47 @@ def _selector(selector: str | None, select: list[str] | None, scope: str | None)
     return [fields] if scope else fields
 
 
-async def _walk(source: str, rules: Rules, limit: int) -> list[Found]:
-    from scrapr.extraction.extract import extract
-
-    if not source.startswith(("http://", "https://")):
-        return [Found(source, extract(rules, _read(source), "http://localhost/"))]
-    found: list[Found] = []
-    async with _client() as client:
-        from scrapr.fetching.page import Request
-
-        url: str | None = source
-        while url and len(found) < limit and url not in {page.url for page in found}:
-            page = await client.fetch(Request(url=url))
-            found.append(Found(url, extract(rules, page.text, page.url)))
-            url = found[-1].extraction.next_url
+async def _walk(source: str, rules: Rules, limit: int) -> list[Extraction]:
+    found: list[Extraction] = []
+    seen: set[str] = set()
+    at: str | None = source
+    async with browsing() as browser:
+        while at is not None and at not in seen and len(found) < limit:
+            page = await browser.get(at)
+            seen |= {at, page.url}
+            found.append(await browser.extract(rules, page))
+            at = found[-1].next_url
     return found
 
 
-def _client() -> Client:
-    from scrapr import settings
-    from scrapr.fetching.client import Client
-
-    return Client(settings.load().fetch)
-
-
-def _read(source: str) -> str:
-    from scrapr.model.errors import Refused
-
-    try:
-        content = sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
-    except OSError as error:
-        raise Refused(f"{source}: {error.strerror}; allowed: an http or https URL, a file, or -") from error
-    return content.decode("utf-8", "replace")
-
-
-def _value(pages: list[Extraction]) -> Any:
-    """X-Ray joins the pages' values where they are lists; a single page's value is given as it is."""
-    if len(pages) == 1:
-        return pages[0].value
+def _value(rules: Rules, found: list[Extraction]) -> Any:
+    """What X-Ray gives: with `paginate` the values of all pages in one list, else the page's as it is."""
+    if rules.next_link is None:
+        return found[0].value
     return [
-        value for page in pages for value in (page.value if isinstance(page.value, list) else [page.value])
+        value for page in found for value in (page.value if isinstance(page.value, list) else [page.value])
     ]
 
 
-def _show_matches(found: list[Found]) -> None:
+def _show(rules: Rules, found: list[Extraction]) -> None:
+    from scrapr.extraction.advice import advise
+
+    items = [item for page in found for item in page.items]
     matches: Counter[str] = Counter()
+    unconverted: Counter[str] = Counter()
     for page in found:
-        matches.update(page.extraction.matches)
+        matches.update(page.matches)
+        unconverted.update(page.unconverted)
+    show_items(items)
     print()
     show_table(("selector", "matched"), matches.items())
     print()
-    print(f"{sum(len(page.extraction.items) for page in found)} items on {len(found)} pages")
-    print(f"next link: {found[-1].extraction.next_url or 'none'}")
+    print(f"{_count(len(items), 'item')} on {_count(len(found), 'page')}")
+    print(f"next link: {found[-1].next_url or 'none'}")
+    written = (rules.selector, rules.scope, rules.paginate)
+    for warning in advise(*written, items=items, matches=matches, unconverted=unconverted):
+        print(f"warning: {warning}", file=sys.stderr)
 
 
-def _warnings(found: list[Found]) -> list[str]:
-    matches: Counter[str] = Counter()
-    for page in found:
-        matches.update(page.extraction.matches)
-    items = [item for page in found for item in page.extraction.items]
-    silent = [f"{name} matched nothing" for name, count in matches.items() if not count]
-    fields = list(dict.fromkeys(name for item in items for name in item))
-    empty = {name: sum(item.get(name) in ("", None, []) for item in items) for name in fields}
-    half = [
-        f"{name} is empty in {count} of {len(items)} items"
-        for name, count in empty.items()
-        if matches.get(name) and 2 * count >= len(items)
-    ]
-    return silent + half
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,75 @@
+"""What is odd about selectors and what they found, told to the one who wrote them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from scrapr.extraction import language
+from scrapr.model.item import JSON
+
+_COUNTED = re.compile(r":nth-(?:last-)?(?:child|of-type)\(")
+_TBODY = re.compile(r"(?:^|[\s>])tbody\b")
+_LONG_CHAIN = 5
+
+
+def advise(
+    selector: JSON,
+    scope: str | None,
+    paginate: str | None,
+    *,
+    items: Sequence[Mapping[str, Any]],
+    matches: Mapping[str, int],
+    unconverted: Mapping[str, int],
+) -> list[str]:
+    """One sentence for each oddity: selectors that look copied, that matched nothing, fields that are half empty."""
+    written = [*strings(selector, ""), ("scope", scope), ("paginate", paginate)]
+    return [
+        *(
+            f"{path or 'the selector'} {problem}: {text}"
+            for path, text in written
+            if text is not None and (problem := look_copied(text)) is not None
+        ),
+        *(f"{name} matched nothing" for name, count in matches.items() if not count),
+        *_half_empty(items, matches),
+        *(
+            f"{name}: {count} values could not be converted, and are null"
+            for name, count in unconverted.items()
+        ),
+    ]
+
+
+def look_copied(text: str) -> str | None:
+    """What in a selector comes from a browser's tree rather than from thought, if something does."""
+    if language.is_path(text):
+        return None
+    css = text[: language.find_end(text)]
+    if len(_COUNTED.findall(css)) > 1 or (_COUNTED.search(css) and css.count(">") > 1):
+        return "counts elements, as copied from a browser; a class or an attribute lasts longer"
+    if _TBODY.search(css):
+        return "names tbody, as copied from a browser; table > tr finds the rows, too"
+    if css.count(">") >= _LONG_CHAIN:
+        return "is a long chain, as copied from a browser; a class or an attribute lasts longer"
+    return None
+
+
+def strings(selector: JSON, path: str) -> Iterator[tuple[str, str]]:
+    """All selector strings, each with the name of its field."""
+    if isinstance(selector, str):
+        yield path, selector
+    elif isinstance(selector, list):
+        for part in selector:
+            yield from strings(part, path)
+    elif isinstance(selector, dict):
+        for name, part in selector.items():
+            inner = path if name == "$select" else f"{path}.{name}" if path else name
+            yield from strings(part, inner)
+
+
+def _half_empty(items: Sequence[Mapping[str, Any]], matches: Mapping[str, int]) -> Iterator[str]:
+    fields = dict.fromkeys(name for item in items for name in item)
+    for name in fields:
+        empty = sum(item.get(name) in ("", None, [], {}) for item in items)
+        if empty and 2 * empty >= len(items) and matches.get(name) != 0:
+            yield f"{name} is empty in {empty} of {len(items)} items"

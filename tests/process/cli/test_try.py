@@ -1,0 +1,161 @@
+"""`scrapr try` as a user runs it, on files, standard input and a site on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+PAGE = """<meta charset="iso-8859-1"><ul><li><a href="/1">Caf\xe9</a> <b>12,50</b></li>
+<li><a href="/2">Bar</a> <b>cheap</b></li></ul><a rel="next" href="?p=2">more</a>"""
+PAGES = {
+    "/list": '<ul><li><a href="/1">One</a></li><li><a href="/2">Two</a></li></ul><a rel="next" href="/more">',
+    "/more": '<ul><li><a href="/1">Three</a></li></ul><a rel="next" href="/list">',
+    "/1": "<h1>First</h1>",
+}
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Path:
+    path = tmp_path / "page.html"
+    path.write_bytes(PAGE.encode("iso-8859-1"))
+    return path
+
+
+@pytest.fixture
+async def site() -> AsyncIterator[str]:
+    async def answer(request: web.Request) -> web.Response:
+        if request.path == "/api":
+            return web.json_response({"items": [{"n": 1}, {"n": 2}], "next": None})
+        if request.path not in PAGES:
+            raise web.HTTPNotFound
+        return web.Response(text=PAGES[request.path], content_type="text/html")
+
+    app = web.Application()
+    app.router.add_get("/{path:.*}", answer)
+    async with TestServer(app, host="127.0.0.1") as server:
+        yield str(server.make_url("")).rstrip("/")
+
+
+def run(*arguments: str, text: bytes = b"") -> subprocess.CompletedProcess[str]:
+    """Run the command; `SCRAPR_FETCH_ALLOW` lets it speak to loopback."""
+    environment = {"SCRAPR_FETCH_ALLOW": "127.0.0.0/8", "SCRAPR_FETCH_PACE": "0", "PATH": "/usr/bin:/bin"}
+    command = [sys.executable, "-m", "scrapr", "try", *arguments]
+    done = subprocess.run(command, input=text, capture_output=True, env=environment, timeout=60, check=False)
+    return subprocess.CompletedProcess(
+        command, done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
+    )
+
+
+def value(*arguments: str, text: bytes = b"") -> Any:
+    """What it prints with `--json`, and nothing but that."""
+    done = run(*arguments, "--json", text=text)
+    assert (done.returncode, done.stderr) == (0, "")
+    return orjson.loads(done.stdout)
+
+
+def test_a_file_is_shown_with_counts_warnings_and_its_charset(page: Path) -> None:
+    options = ["--scope", "li", "--select", "name=a", "--select", "price=b | number:de", "--select", "x=i"]
+    done = run(str(page), *options, "--paginate", "a[rel=next]@href")
+    assert done.returncode == 0
+    assert done.stdout.splitlines() == [
+        "name\tprice",
+        "Café\t12.5",
+        "Bar\t",
+        "",
+        "selector\tmatched",
+        "scope\t2",
+        "name\t2",
+        "price\t2",
+        "x\t0",
+        "paginate\t1",
+        "",
+        "2 items on 1 page",
+        "next link: none",
+    ]
+    assert done.stderr.splitlines() == [
+        "warning: x matched nothing",
+        "warning: price is empty in 1 of 2 items",
+        "warning: price: 1 values could not be converted, and are null",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ('"li a"', "Café"),
+        ('"i"', ""),
+        ('"i@title"', None),
+        ('["li a@href"]', ["/1", "/2"]),
+        ('{"first": "b | number:de", "all": ["a"]}', {"first": 12.5, "all": ["Café", "Bar", "more"]}),
+    ],
+)
+def test_json_is_the_value_alone_whatever_its_shape(page: Path, selector: str, expected: Any) -> None:
+    assert value(str(page), "--selector", selector) == expected
+
+
+def test_standard_input_may_be_json_or_a_feed() -> None:
+    assert value("-", "--selector", '["$..a"]', text=b'[{"a": 1}, {"a": "\xc3\xa9"}]') == [1, "é"]
+    feed = '<?xml version="1.0" encoding="iso-8859-1"?><rss><item><link>é</link></item></rss>'.encode(
+        "latin-1"
+    )
+    assert value("-", "--scope", "item", "--select", "link=link", text=feed) == [{"link": "é"}]
+
+
+def test_selectors_that_look_copied_are_warned_of(page: Path) -> None:
+    copied = "body > div:nth-child(2) > ul > li:nth-child(1)"
+    done = run(str(page), "--select", f"a={copied}", "--select", "b=table > tbody > tr")
+    warnings = [line for line in done.stderr.splitlines() if "copied" in line]
+    assert [line.split()[1] for line in warnings] == ["a", "b"]
+
+
+async def test_pages_and_followed_links_are_fetched(site: str) -> None:
+    item = '[{"t": "a", "page": {"$follow": "a@href", "$select": {"h": "h1"}}}]'
+    arguments = [
+        f"{site}/list",
+        "--scope",
+        "li",
+        "--selector",
+        item,
+        "--paginate",
+        "a[rel=next]@href",
+        "--limit",
+        "9",
+    ]
+    first = {"h": "First"}
+    assert await asyncio.to_thread(value, *arguments) == [
+        {"t": "One", "page": first},
+        {"t": "Two", "page": {}},
+        {"t": "Three", "page": first},
+    ]
+    shown = await asyncio.to_thread(run, *arguments)
+    assert "3 items on 2 pages" in shown.stdout
+    numbers = await asyncio.to_thread(value, f"{site}/api", "--scope", "$.items[*]", "--select", "n=$.n")
+    assert numbers == [{"n": 1}, {"n": 2}]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (["/no/such/file", "--select", "a=b"], 2, "/no/such/file: No such file"),
+        (["-"], 2, "Either --selector or --select"),
+        (["-", "--selector", "{"], 2, ""),
+        (["-", "--selector", '"li >"'], 2, "nothing follows '>'"),
+        (["-", "--select", "a"], 2, "--select"),
+        (["http://127.0.0.1:1/", "--select", "a=b"], 1, "127.0.0.1:1"),
+    ],
+)
+def test_what_is_wrong_is_said_in_one_line(arguments: list[str], code: int, told: str) -> None:
+    done = run(*arguments)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith("scrapr: ")
+    assert told in done.stderr
+    assert len(done.stderr.splitlines()) == 1

@@ -1,0 +1,52 @@
+"""What is told about selectors that work by chance or not at all."""
+
+from __future__ import annotations
+
+import pytest
+
+from scrapr.extraction.advice import advise, look_copied
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "#main > div:nth-child(2) > p",
+        "div:nth-of-type(2) li:nth-child(3)@href",
+        "table > tbody > tr",
+        "html > body > div > div > main > ul",
+    ],
+)
+def test_what_looks_copied_is_told(selector: str) -> None:
+    assert look_copied(selector) is not None
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "td:nth-child(2)",
+        "table > tr > td",
+        ".tbody",
+        "a | replace:':nth-child( >' ':nth-child( >'",
+        "$.tbody[0]",
+        "ul > li > a",
+    ],
+)
+def test_what_is_ordinary_is_not(selector: str) -> None:
+    assert look_copied(selector) is None
+
+
+def test_silent_selectors_half_empty_fields_and_unconverted_values_are_named() -> None:
+    told = advise(
+        [{"a": "b", "c": {"$scope": "tbody", "$select": ["i"]}, "d": "u"}],
+        "li",
+        None,
+        items=[{"a": "", "c": ["1"]}, {"a": "x", "c": []}, {"a": "y"}],
+        matches={"scope": 3, "a": 3, "c": 1, "d": 0},
+        unconverted={"a": 2},
+    )
+    assert told == [
+        "c.$scope names tbody, as copied from a browser; table > tr finds the rows, too: tbody",
+        "d matched nothing",
+        "c is empty in 2 of 3 items",
+        "a: 2 values could not be converted, and are null",
+    ]
