@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from scrapr.fetching.errors import FetchRefused
-from scrapr.fetching.page import Request, Text, shown
+from scrapr.fetching.page import Request, Text, Validators, shown
 from scrapr.fetching.settings import FetchSettings
 from scrapr.fetching.target import parse_target
 from scrapr.model.asking import Asking, Secret, read_reference
@@ -57,6 +57,8 @@ def _login(asking: Asking, chest: Chest) -> tuple[str, Text] | None:
 
 
 def _posted(request: Request, asking: Asking, chest: Chest) -> Request:
+    if request.validators is not None:  # a POST has no condition on what is known; what comes may be the same
+        request = replace(request, validators=Validators(body_hash=request.validators.body_hash))
     body = chest.fill(asking.body)
     if isinstance(body, str):
         return replace(request, method="POST", body=body.encode())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import time
+from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
@@ -10,10 +12,11 @@ from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from scrapr.fetching import asking, gate, reading, retry
+from scrapr.fetching.browser import Browser
 from scrapr.fetching.errors import FetchFailed, FetchUnavailable
 from scrapr.fetching.hop import REDIRECTS, Hop, first_hop, follow, is_conditional
 from scrapr.fetching.hosts import HostLimits, LocalHosts
-from scrapr.fetching.page import Page, Request
+from scrapr.fetching.page import Page, Request, Validators
 from scrapr.fetching.pool import Pool
 from scrapr.fetching.settings import FetchSettings
 from scrapr.fetching.transfer import Answer
@@ -40,6 +43,7 @@ class Client:
         self._settings = settings
         self._hosts: HostLimits = LocalHosts() if hosts is None else hosts
         self._pool = Pool(settings, resolver=resolver, open_socket=open_socket)
+        self._browser = Browser(settings, resolver=resolver, open_socket=open_socket)
         self._visits = Visits(self._pool, self._hosts)
 
     async def __aenter__(self) -> Self:
@@ -48,6 +52,7 @@ class Client:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._browser.close()
         await self._pool.close()
 
     def settings_for(self, options: FetchOptions | None) -> FetchSettings:
@@ -55,10 +60,36 @@ class Client:
         return self._settings.with_options(options)
 
     async def fetch(self, request: Request) -> Page:
-        """The page, after redirects and retries.
+        """The page, after redirects and retries, and as its scripts left it if the options ask for that.
 
         Raises `FetchFailed`: `FetchRefused` if it may not be fetched, `FetchUnavailable` if it did not come.
         """
+        render = request.options.render if request.options is not None else None
+        if not render:
+            return await self._fetch(request)
+        # That the text is as it was says nothing about what its scripts load.
+        page = await self._fetch(replace(request, validators=None) if render is True else request)
+        if page.unchanged:
+            return page
+        if render == "auto" and (request.lacks is None or not await request.lacks(page)):
+            return page
+        return await self._render(page, request)
+
+    async def _render(self, page: Page, request: Request) -> Page:
+        settings, started = self.settings_for(request.options), time.perf_counter()
+        rendered = await self._browser.render(page, settings)
+        known = request.validators.body_hash if request.validators is not None else None
+        digest = await asyncio.to_thread(reading.digest, rendered.text)
+        return replace(
+            page,
+            text="" if digest == known else rendered.text,
+            unchanged=digest == known,
+            validators=Validators(body_hash=digest),
+            size=page.size + rendered.size,
+            seconds=page.seconds + time.perf_counter() - started,
+        )
+
+    async def _fetch(self, request: Request) -> Page:
         trip = Trip(self.settings_for(request.options), request.expect)
         first = first_hop(asking.complete(request, trip.settings), trip.settings)
         while True:

@@ -6,10 +6,12 @@ from typing import Literal, TypeAlias
 
 from scrapr.model import errors
 
-Refusal: TypeAlias = Literal["refused-url", "refused-address", "refused-port", "refused-request", "robots"]
+Refusal: TypeAlias = Literal[
+    "refused-url", "refused-address", "refused-port", "refused-request", "robots", "no-browser"
+]
 Fault: TypeAlias = Literal[
     "status", "timeout", "too-large", "not-html", "dns", "connect", "disconnected", "tls", "redirects",
-    "robots", "decompression", "headers", "protocol", "busy",
+    "robots", "decompression", "headers", "protocol", "busy", "browser",
 ]  # fmt: skip
 Reason: TypeAlias = Refusal | Fault
 

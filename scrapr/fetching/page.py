@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
@@ -15,6 +15,9 @@ Text: TypeAlias = str | SecretStr
 """A value that may be secret; it leaves the process only within the request."""
 
 Expect: TypeAlias = Literal["html", "any"]
+
+Lacks: TypeAlias = Callable[["Page"], Awaitable[bool]]
+"""Whether a page lacks what is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Request:
     `auth` (user, password) may hold secrets: none of their values, nor the body's, is shown in a log or repr,
     and none is sent to another origin after a redirect. `options` change the settings for this request,
     and say what is sent with it, if it goes to the origin of the configuration's `source`.
+    `lacks` tells whether a page needs its scripts to be run, where `options.render` is "auto".
     """
 
     url: str
@@ -46,6 +50,7 @@ class Request:
     auth: tuple[str, Text] | None = None
     options: FetchOptions | None = None
     source: str | None = None
+    lacks: Lacks | None = None
 
     def __repr__(self) -> str:
         parts = [f"{self.method} {shown(self.url)}"]

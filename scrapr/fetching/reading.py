@@ -69,6 +69,11 @@ def _read(answer: Answer, content_type: str, known: str | None, limit: int) -> t
     return *charset.decode(body, content_type), digest
 
 
+def digest(text: str) -> str:
+    """The SHA-256 of a text that was no body, in hex."""
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
 def _is_gzip(answer: Answer, content_type: str) -> bool:
     return answer.body.startswith(_GZIP_MAGIC) and media_type(content_type) in _GZIP_TYPES
 

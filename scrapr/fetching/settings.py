@@ -108,6 +108,22 @@ class FetchSettings(BaseModel):
         60.0, ge=0, le=3600, description="seconds of the longest Crawl-delay that is kept"
     )
 
+    browser: Path = Field(Path("/usr/bin/chromium"), description="the Chromium that renders pages")
+    browser_sandbox: bool = Field(
+        True, description="Chromium's sandbox, which needs user namespaces; for root there is none anyway"
+    )
+    browser_pages: int = Field(2, ge=1, le=64, description="pages that are rendered at the same time")
+    browser_timeout: float = Field(30.0, gt=0, le=300, description="seconds that rendering a page may take")
+    browser_settle: float = Field(
+        10.0, gt=0, le=300, description="seconds after which a page that never rests is taken as it is"
+    )
+    browser_bytes: int = Field(
+        50_000_000,
+        ge=1,
+        le=1_000_000_000,
+        description="bytes that the scripts of a page may send and receive",
+    )
+
     @property
     def agent(self) -> str:
         """The User-Agent header: the product, and how to reach who operates it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -24,4 +24,8 @@ class FetchOptions(Asking):
     adaptive: bool | None = Field(None, description="whether a host that strains is asked less often")
     per_host: int | None = Field(None, ge=1, le=256, description="requests to one host at the same time")
     retries: int | None = Field(None, ge=0, le=10, description="further tries of a request that failed")
+    render: bool | Literal["auto"] | None = Field(
+        None,
+        description='whether a browser runs the page\'s scripts; "auto": where the scope is missing without',
+    )
     timeout: float | None = Field(None, gt=0, le=300, description="seconds for one try, redirects included")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from scrapr.extraction.extract import Extraction, Follow, extract, fill
 from scrapr.extraction.rules import Rules
@@ -86,6 +87,14 @@ class Reader:
             absent=tuple(url for behind in found.values() for url in behind.absent),
         )
 
+    async def lacks(self, all_rules: Iterable[Rules], page: Page) -> bool:
+        """Whether some of the rules find nothing on `page`, as before its scripts have run."""
+        for rules in all_rules:
+            extraction = await self._extract(rules, page)
+            if not (extraction.items if rules.scope is None else extraction.matches["scope"]):
+                return True
+        return False
+
     async def _extract(self, rules: Rules, page: Page) -> Extraction:
         if len(page.text) <= self._settings.inline:
             found = _extract_ordinary(rules, page)
@@ -109,9 +118,12 @@ class Reader:
             raise (first if isinstance(first, ScraprError) else group) from None
         return {url: task.result() for url, task in tasks.items()}
 
-    async def _follow(self, url: str, all_rules: Iterable[Rules]) -> Behind:
+    async def _follow(self, url: str, all_rules: Collection[Rules]) -> Behind:
         try:
-            page = await self._fetcher.fetch(Request(url=url, options=self._options, source=self._source))
+            lacks = partial(self.lacks, all_rules)
+            page = await self._fetcher.fetch(
+                Request(url=url, options=self._options, source=self._source, lacks=lacks)
+            )
         except FetchFailed as failure:
             # What may come another time must not empty fields that are filled: then the page as a whole fails.
             if isinstance(failure, FetchRefused) or failure.status in GONE:

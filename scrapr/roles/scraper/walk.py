@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import takewhile
 from operator import attrgetter
 
@@ -124,7 +125,13 @@ class Walk:
         return Fetched(await self._fetcher.fetch(self._request(url)))
 
     def _request(self, url: str, validators: Validators | None = None) -> Request:
-        return Request(url=url, options=self._options, source=self._source, validators=validators)
+        return Request(
+            url=url,
+            options=self._options,
+            source=self._source,
+            validators=validators,
+            lacks=partial(self._reader.lacks, (self._rules,)),
+        )
 
     async def _take(self, at: str, fetched: Fetched) -> str | crawl.Stop:
         page, known = fetched.page, fetched.known

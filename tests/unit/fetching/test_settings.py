@@ -66,7 +66,7 @@ def test_options_change_what_they_name_alone() -> None:
 
 
 def test_options_are_settings_but_for_what_is_sent_and_none_of_them_is_about_safety() -> None:
-    own = FetchOptions.model_fields.keys() - Asking.model_fields.keys()
+    own = FetchOptions.model_fields.keys() - Asking.model_fields.keys() - {"render"}
     assert own <= FetchSettings.model_fields.keys()
     assert not Asking.model_fields.keys() & FetchSettings.model_fields.keys()
     safety = {
