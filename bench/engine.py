@@ -135,7 +135,7 @@ def _turned(rows: Sequence[Program | Whole], by: int) -> Iterator[Program | Whol
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the engine, its floor and its peers.")
     parser.add_argument(
-        "--pages", type=int, default=300, help="pages of a run; slow peers take a part of them"
+        "--pages", type=int, default=240, help="pages of a run; slow peers take a part of them"
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=_names(ROWS), default=ROWS, help=f"of {';'.join(ROWS)}")

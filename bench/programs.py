@@ -73,7 +73,7 @@ def prepare(cache: Path, wanted: Callable[[str], bool]) -> Bench:
         "goquery": lambda: Program("goquery", _go(cache)),
         "parsel": lambda: Program("parsel", _python(cache, "parsel_inline.py")),
         "crawlee": lambda: Program("crawlee", _python(cache, "crawlee_parsel.py"), part=2),
-        "scrapy": lambda: Program("scrapy", _python(cache, "scrapy_spider.py"), part=2),
+        "scrapy": lambda: Program("scrapy", _python(cache, "scrapy_spider.py"), part=3),
         "x-ray": lambda: Program("x-ray", _node(cache), part=3),
     }
     for name, make in makers.items():
