@@ -37,7 +37,7 @@ class Answers:
         headers = answer.headers
         if not mirrored.live:
             headers = {**headers, "Age": str(int(age))}
-        if "If-None-Match" in request.headers and _has(request, answer.tag):
+        if "If-None-Match" in request.headers and has(request, answer.tag):
             return web.Response(status=304, headers=_without_type(headers))
         return web.Response(body=answer.body, headers=headers)
 
@@ -107,7 +107,7 @@ class Answers:
         return headers
 
 
-def _has(request: web.Request, tag: str) -> bool:
+def has(request: web.Request, tag: str) -> bool:
     """Whether the client has the state with `tag` (RFC 9110, 13.1.2: the comparison is weak)."""
     return any(known.value in {tag, "*"} for known in request.if_none_match or ())
 

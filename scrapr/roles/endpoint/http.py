@@ -16,6 +16,7 @@ from scrapr.model.errors import FieldError, NotFound
 from scrapr.model.times import Time
 from scrapr.roles.endpoint import query
 from scrapr.roles.endpoint.answers import Answers
+from scrapr.roles.endpoint.inputs import Inputs, given
 from scrapr.roles.endpoint.mirrored import Mirrored
 from scrapr.roles.endpoint.peers import FORWARDED, Peers
 from scrapr.roles.endpoint.query import Items, Shape, Shapes
@@ -55,19 +56,21 @@ class ServedCollections(BaseModel):
     collections: tuple[Served, ...]
 
 
-def routes(service: Service, answers: Answers, peers: Peers, settings: EndpointSettings) -> tuple[Route, ...]:
+def routes(
+    service: Service, answers: Answers, inputs: Inputs, peers: Peers, settings: EndpointSettings
+) -> tuple[Route, ...]:
     """All routes of the role."""
     shapes = query.shapes(settings)
-    readers = _Readers(service, answers, peers, shapes, stale_after=settings.stale_after)
+    readers = _Readers(service, answers, inputs, peers, shapes, stale_after=settings.stale_after)
     return (
         Route(
             "GET",
             "/items",
             readers.only_items,
-            "The items of the only collection, or of the one in the query",
+            "The items of the only collection, or of the one in the query; ?input.{name}= chooses inputs",
             query=shapes.only[1].wish,
             answer=Items,
-            refusals=(404,),
+            refusals=(404, 429),
         ),
         Route(
             "GET",
@@ -80,10 +83,10 @@ def routes(service: Service, answers: Answers, peers: Peers, settings: EndpointS
             "GET",
             "/collections/{collection}/items",
             readers.items,
-            "A collection's items, page by page, in the order of their creation",
+            "A collection's items, page by page, in the order of their creation; ?input.{name}= chooses inputs",
             query=shapes.items[1].wish,
             answer=Items,
-            refusals=(404,),
+            refusals=(404, 429),
         ),
         Route(
             "GET",
@@ -100,10 +103,18 @@ def routes(service: Service, answers: Answers, peers: Peers, settings: EndpointS
 
 class _Readers:
     def __init__(
-        self, service: Service, answers: Answers, peers: Peers, shapes: Shapes, *, stale_after: float
+        self,
+        service: Service,
+        answers: Answers,
+        inputs: Inputs,
+        peers: Peers,
+        shapes: Shapes,
+        *,
+        stale_after: float,
     ) -> None:
         self._service = service
         self._answers = answers
+        self._inputs = inputs
         self._peers = peers
         self._shapes = shapes
         self._stale_after = stale_after
@@ -124,6 +135,8 @@ class _Readers:
             if not isinstance(found, Mirrored):
                 return found
             mirrored = found
+        if given(call.request.query):
+            return await self._inputs.give(call, name, shape)
         return await self._answers.give(call.request, mirrored, shape)
 
     async def changes(self, call: Call) -> Changes | web.StreamResponse:

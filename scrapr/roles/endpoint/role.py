@@ -6,10 +6,12 @@ import aiohttp
 
 from scrapr.client.config import ConfigClient
 from scrapr.client.datasource import DatasourceClient
+from scrapr.client.scraper import ScraperClient
 from scrapr.discovery.directory import Directory
 from scrapr.model.claim import ClaimRequest
 from scrapr.roles.endpoint import http
 from scrapr.roles.endpoint.answers import Answers
+from scrapr.roles.endpoint.inputs import Inputs
 from scrapr.roles.endpoint.mirror import Mirror
 from scrapr.roles.endpoint.peers import Peers
 from scrapr.roles.endpoint.service import Service
@@ -46,11 +48,12 @@ async def build(
         directory=directory,
         token=token,
     )
+    scrapers = ScraperClient(config.transport.toward(directory.locate("scraper")))
     peers = Peers(directory, session, container=claim.container, patience=settings.forward)
     return Role(
         name="endpoint",
         home="/items",
-        routes=http.routes(service, Answers(mirror, settings), peers, settings),
+        routes=http.routes(service, Answers(mirror, settings), Inputs(scrapers, settings), peers, settings),
         loops=(
             Loop("listen-config", service.listen_to_config),
             Loop("hold", service.hold),

@@ -47,6 +47,12 @@ class EndpointSettings(BaseModel):
     forward: float = Field(
         10.0, gt=0, description="seconds that a peer may stay silent while it answers for us"
     )
+    input_wait: float = Field(
+        5.0,
+        ge=0,
+        le=60,
+        description="seconds that a request with inputs waits for its items before it is told 202",
+    )
     prefix: str = Field("scrapr", description="what the keys of this installation begin with in Redis")
 
     @model_validator(mode="after")

@@ -1,0 +1,137 @@
+"""Items for inputs in the query, `?input.city=berlin`: a scraper finds them, or has kept them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+from aiohttp import web
+from pydantic import BaseModel
+
+from scrapr.client.scraper import ScraperClient
+from scrapr.model import times
+from scrapr.model.errors import Invalid, NotFound, Unavailable
+from scrapr.model.inputs import Value
+from scrapr.model.item import Item
+from scrapr.model.result import Result
+from scrapr.model.start import Start, Started
+from scrapr.model.times import Time
+from scrapr.model.validation import parse
+from scrapr.roles.endpoint import query
+from scrapr.roles.endpoint.answers import has
+from scrapr.roles.endpoint.query import Shape
+from scrapr.roles.endpoint.settings import EndpointSettings
+from scrapr.web.call import Call
+from scrapr.web.routes import respond
+
+PREFIX = "input."
+"""How the names of inputs begin in a query."""
+AGAIN = 1
+"""Seconds after which to ask again for what is not found yet."""
+MARGIN = 2.0
+"""Seconds beyond the wait after which the scraper counts as away."""
+
+
+class FoundItems(BaseModel):
+    """A page of the items that `run` found for `inputs` under /v1; they are apart from the collection's.
+
+    `stale` tells that a newer run failed, for the reason in `error`.
+    """
+
+    collection: str
+    inputs: dict[str, Value]
+    run: str
+    outcome: str
+    items: Sequence[Item]
+    total: int
+    next: str | None
+    stale: bool
+    error: str | None
+    last_success_at: Time
+
+
+class Awaited(BaseModel):
+    """The items are not found yet; they will be at `items`, where whoever asks joins the `run`."""
+
+    collection: str
+    run: str
+    items: str
+
+
+def given(asked: Mapping[str, str]) -> dict[str, str]:
+    """The inputs in a query; none where it is about the collection itself."""
+    return {name.removeprefix(PREFIX): value for name, value in asked.items() if name.startswith(PREFIX)}
+
+
+class Inputs:
+    """Asks a scraper for what is not in any collection."""
+
+    def __init__(self, scrapers: ScraperClient, settings: EndpointSettings) -> None:
+        self._scrapers = scrapers
+        self._settings = settings
+
+    async def give(self, call: Call, collection: str, shape: Shape) -> web.Response:
+        """The items for the inputs in the query, or 202 and where to ask for them soon.
+
+        Raises `Invalid` with every wrong input, `TooMany`, and `Unavailable`.
+        """
+        asked = call.request.query
+        wish = parse(shape.wish, {name: asked[name] for name in asked if not name.startswith(PREFIX)})
+        started = await self._ask(collection, given(asked))
+        if started.results:
+            result = started.results[0]
+            if result.run.outcome == "failed":
+                raise Unavailable(f"The source could not be scraped for these inputs: {result.error}")
+            first = 0 if wish.cursor is None else wish.cursor
+            return self._answer(call, collection, result, first, first + wish.limit)
+        place = str(call.request.rel_url)
+        told = Awaited(collection=collection, run=started.under_way[0].run, items=place)
+        return respond(told, status=202, headers={"Location": place, "Retry-After": str(AGAIN)})
+
+    async def _ask(self, collection: str, inputs: dict[str, Any]) -> Started:
+        wait = self._settings.input_wait
+        try:
+            async with asyncio.timeout(wait + MARGIN):
+                return await self._scrapers.start(Start(collection=collection, inputs=inputs, wait=wait))
+        except Invalid as error:
+            raise Invalid(
+                *(
+                    fault.model_copy(update={"field": fault.field.replace("inputs.", PREFIX, 1)})
+                    for fault in error.fields
+                )
+            ) from error
+        except (NotFound, TimeoutError) as error:
+            raise Unavailable(f"No scraper finds items of {collection!r} for inputs now") from error
+
+    def _answer(self, call: Call, collection: str, result: Result, first: int, end: int) -> web.Response:
+        age = (times.now() - result.run.finished_at).total_seconds()
+        tag = f"{result.run.run}{'-s' if result.stale else ''}"
+        following = query.write_cursor(end) if end < len(result.items) else None
+        headers = {
+            "ETag": f'W/"{tag}"',
+            "Cache-Control": self._settings.cache_control,
+            "Age": str(max(0, int(age))),
+            "X-Scrapr-Stale": "true" if result.stale else "false",
+        }
+        if following is not None:
+            headers["Link"] = f'<{call.request.rel_url.update_query(cursor=following)}>; rel="next"'
+        if has(call.request, tag):
+            return web.Response(status=304, headers=headers)
+        items = result.items[first:end]
+        if not call.versioned:
+            return web.Response(body=orjson.dumps(items), headers=headers, content_type="application/json")
+        told = FoundItems(
+            collection=collection,
+            inputs=result.inputs,
+            run=result.run.run,
+            outcome=result.run.outcome,
+            items=items,
+            total=len(result.items),
+            next=following,
+            stale=result.stale,
+            error=result.error,
+            last_success_at=result.run.finished_at,
+        )
+        return respond(told, headers=headers)
