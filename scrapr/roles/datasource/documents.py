@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 
 from bson import DBRef
@@ -14,7 +15,7 @@ from scrapr.model.change import Change
 from scrapr.model.collection import Collection
 from scrapr.model.record import Record
 from scrapr.model.times import now
-from scrapr.roles.datasource.standing import End, Feed, Kept, Page, Standing
+from scrapr.roles.datasource.standing import End, Feed, Kept, Page, Spot, Standing
 from scrapr.storage.mongo import Collection as MongoCollection
 from scrapr.storage.mongo import Document
 
@@ -42,6 +43,16 @@ def naive(collection: MongoCollection) -> MongoCollection:
 def _time(naive: datetime) -> datetime:
     """A time that was read as a naive one, which MongoDB means as UTC."""
     return naive.replace(tzinfo=UTC)
+
+
+def digest_of(source: str) -> str:
+    """What a source is called in records, of which each has several."""
+    return blake2b(source.encode("utf-8", "replace"), digest_size=8).hexdigest()
+
+
+def document_of_spot(spot: Spot) -> Document:
+    """A spot as it is stored; what is looked for must have its fields in the same order."""
+    return {"source": spot.source, "run": spot.run}
 
 
 def inbox_id(run: str, page: int | None) -> str:
@@ -75,6 +86,11 @@ def document_of_end(run: Run) -> Document:
         "_id": inbox_id(run.run, None),
         "waiting": "end",
         **{name: told[name] for name in fields},
+        "unchanged": [
+            {"source": digest_of(source), "run": past}
+            for past, sources in run.unchanged.items()
+            for source in sources
+        ],
         "received_at": now(),
     }
 
@@ -87,6 +103,7 @@ def page_of(document: Document) -> Page:
         items=[plain(item) for item in document["data"]],
         received_at=document["received_at"],
         configuration=document["configuration"],
+        source=None if document["source"] is None else digest_of(document["source"]),
         key=tuple(document["key"]),
         collect=document["collect"],
     )
@@ -95,7 +112,8 @@ def page_of(document: Document) -> Page:
 def end_of(document: Document) -> End:
     """A run's end out of the inbox."""
     names = ("run", "received_at", "outcome", "pages", "items", "unchanged_pages", "configuration")
-    return End(id=document["_id"], **{name: document[name] for name in names})
+    unchanged = tuple(Spot(spot["source"], spot["run"]) for spot in document.get("unchanged", ()))
+    return End(id=document["_id"], **{name: document[name] for name in names}, unchanged=unchanged)
 
 
 def standing_of(name: str, document: Document | None) -> Standing:
@@ -126,7 +144,7 @@ def collection_of(document: Document) -> Collection:
 
 def kept_of(document: Document) -> Kept:
     """A record as the reducer sees it, read with naive times."""
-    feeds = tuple(Feed(feed["configuration"], feed["run"], feed["order"]) for feed in document["feeds"])
+    feeds = tuple(_feed_of(feed) for feed in document["feeds"])
     values = plain(document["values"])
     return Kept(
         document["_id"]["key"],
@@ -140,6 +158,12 @@ def kept_of(document: Document) -> Kept:
     )
 
 
+def _feed_of(document: Document) -> Feed:
+    # Records that were written before there were spots have none.
+    spots = tuple([Spot(spot["source"], spot["run"]) for spot in document.get("spots", ())])
+    return Feed(document["configuration"], document["run"], document["order"], spots)
+
+
 def document_of_kept(collection: str, kept: Kept) -> Document:
     """A record as it is stored."""
     return {
@@ -151,7 +175,13 @@ def document_of_kept(collection: str, kept: Kept) -> Document:
         "last_seen": kept.last_seen,
         "changed_at": kept.changed_at,
         "feeds": [
-            {"configuration": feed.configuration, "run": feed.run, "order": feed.order} for feed in kept.feeds
+            {
+                "configuration": feed.configuration,
+                "run": feed.run,
+                "order": feed.order,
+                "spots": [document_of_spot(spot) for spot in feed.spots],
+            }
+            for feed in kept.feeds
         ],
     }
 

@@ -92,7 +92,9 @@ class Inbox:
     async def _keep_run(self, run: Run) -> None:
         """Before its end: an end that is in the inbox always has its run."""
         with translated(), suppress(DuplicateKeyError):
-            await self._runs.insert_one({"_id": run.run, **run.model_dump(exclude={"run", "finished"})})
+            await self._runs.insert_one(
+                {"_id": run.run, **run.model_dump(exclude={"run", "finished", "unchanged"})}
+            )
 
     async def _insert(self, document: Document) -> bool:
         """Whether `document` is new here."""

@@ -20,7 +20,7 @@ from scrapr.model.errors import TooLarge
 from scrapr.model.times import now
 from scrapr.roles.datasource import documents
 from scrapr.roles.datasource.settings import DatasourceSettings
-from scrapr.roles.datasource.standing import Effect, End, Fold, Kept, Page, Standing
+from scrapr.roles.datasource.standing import Effect, End, Fold, Kept, Page, Standing, Unseen
 from scrapr.storage.mongo import Database, Document, translated
 
 Write: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateMany
@@ -58,10 +58,14 @@ class Ledger:
         wanted = [{"collection": collection, "key": key} for key in keys]
         return {kept.key: kept for kept in await self._find_kept({"_id": {"$in": wanted}}, 0)}
 
-    async def unseen(self, collection: str, configuration: str, since: int, most: int) -> list[Kept]:
-        """Up to `most` records that `configuration` feeds and no batch from order `since` on saw, oldest first."""
-        feed = {"$elemMatch": {"configuration": configuration, "order": {"$lt": since}}}
-        return await self._find_kept({"_id.collection": collection, "feeds": feed}, most)
+    async def unseen(self, collection: str, unseen: Unseen, most: int) -> list[Kept]:
+        """Up to `most` of the `unseen` records, oldest first."""
+        return await self._find_kept(_query_of(collection, unseen), most)
+
+    async def count_unseen(self, collection: str, unseen: Unseen) -> int:
+        """How many records are `unseen`."""
+        with translated():
+            return await self._records.count_documents(_query_of(collection, unseen))
 
     async def _find_kept(self, query: Document, most: int) -> list[Kept]:
         found = self._records.find(query, limit=most, sort=[("created", 1)] if most else None)
@@ -159,6 +163,8 @@ def _records(collection: str, fold: Fold) -> Iterator[InsertOne[Document] | Repl
 def _sightings(collection: str, fold: Fold) -> Iterator[UpdateMany]:
     for sighting in fold.sightings:
         feed = sighting.feed
+        spot = {f"feeds.$[feed].spots.$[spot{n}].run": spot.run for n, spot in enumerate(feed.spots)}
+        spots = [{f"spot{n}.source": spot.source} for n, spot in enumerate(feed.spots)]
         yield UpdateMany(
             {"_id": {"$in": [{"collection": collection, "key": key} for key in sighting.keys]}},
             {
@@ -166,10 +172,18 @@ def _sightings(collection: str, fold: Fold) -> Iterator[UpdateMany]:
                     "last_seen": sighting.at,
                     "feeds.$[feed].run": feed.run,
                     "feeds.$[feed].order": feed.order,
+                    **spot,
                 }
             },
-            array_filters=[{"feed.configuration": feed.configuration}],
+            array_filters=[{"feed.configuration": feed.configuration}, *spots],
         )
+
+
+def _query_of(collection: str, unseen: Unseen) -> Document:
+    feed: Document = {"configuration": unseen.configuration, "order": {"$lt": unseen.since}}
+    if unseen.unchanged:
+        feed["spots"] = {"$nin": [documents.document_of_spot(spot) for spot in unseen.unchanged]}
+    return {"_id.collection": collection, "feeds": {"$elemMatch": feed}}
 
 
 def _reduced(id_: str, effect: Effect) -> UpdateOne:

@@ -13,7 +13,10 @@ from datetime import datetime
 from scrapr.model.change import Change, Op, differ
 from scrapr.model.item import Item
 from scrapr.roles.datasource.merge import key_of, merge
-from scrapr.roles.datasource.standing import Effect, Feed, Fold, Kept, Page, Sighting, Standing
+from scrapr.roles.datasource.standing import Effect, Feed, Fold, Kept, Page, Sighting, Spot, Standing
+
+SPOTS_MOST = 16
+"""Sources of a record that are remembered for each configuration, the newest; for what stands on every page."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,8 @@ def _spare(steps: Iterable[Step], written: Mapping[str, None]) -> Iterator[Sight
 
 def fold_page(standing: Standing, old: Mapping[str, Kept], page: Page, *, most: int) -> Step:
     """One page's step: at most one change of each record, in the order in which the page names them."""
-    feed = Feed(page.configuration, page.run, standing.order + 1)
+    spots = () if page.source is None else (Spot(page.source, page.run),)
+    feed = Feed(page.configuration, page.run, standing.order + 1, spots)
     at = standing.time_of(page.received_at)
     keyed, unkeyed = _sort_out(page)
     records: dict[str, Kept] = {}
@@ -78,7 +82,11 @@ def fold_page(standing: Standing, old: Mapping[str, Kept], page: Page, *, most: 
             changes.append(change)
         records[key] = _keep(key, before, values, change, feed, at)
     known = {key: old[key].fed_by(feed.configuration) for key in records if key in old}
-    sighted = tuple(key for key, fed in known.items() if fed and records[key].version == old[key].version)
+    sighted = tuple(
+        key
+        for key, fed in known.items()
+        if fed and records[key].version == old[key].version and _is_spotted(fed, page.source)
+    )
     created = len(records) - len(known)
     joined = len(records) - sum(fed is not None for fed in known.values())
     return Step(
@@ -97,6 +105,20 @@ def fold_page(standing: Standing, old: Mapping[str, Kept], page: Page, *, most: 
         sighting=Sighting(feed, at, sighted),
         unkeyed=tuple(unkeyed),
     )
+
+
+def _is_spotted(feed: Feed, source: str | None) -> bool:
+    """Whether the record was seen at `source` before, so that only the run changes."""
+    return source is None or any(spot.source == source for spot in feed.spots)
+
+
+def _join(before: Feed | None, feed: Feed) -> Feed:
+    """`feed` with the other sources where it saw the record before."""
+    if before is None:
+        return feed
+    sources = {spot.source for spot in feed.spots}
+    others = tuple(spot for spot in before.spots if spot.source not in sources)
+    return replace(feed, spots=(*others, *feed.spots)[-SPOTS_MOST:])
 
 
 def _sort_out(page: Page) -> tuple[dict[str, list[Item]], list[Item]]:
@@ -129,7 +151,7 @@ def _keep(
         version = change.version if change else 0
         return Kept(key, values, version, version, at, at, at, (feed,))
     others = tuple(each for each in before.feeds if each.configuration != feed.configuration)
-    feeds = (*others, feed)
+    feeds = (*others, _join(before.fed_by(feed.configuration), feed))
     if change is None:
         return replace(before, last_seen=at, feeds=feeds)
     return replace(before, values=values, version=change.version, last_seen=at, changed_at=at, feeds=feeds)

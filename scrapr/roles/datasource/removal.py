@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from scrapr.model.change import Change
-from scrapr.roles.datasource.standing import Effect, End, Fold, Kept, Standing
+from scrapr.roles.datasource.standing import Effect, End, Fold, Kept, Standing, Unseen
 
 
 def is_whole(end: End, effects: Mapping[int, Effect]) -> bool:
@@ -15,22 +15,41 @@ def is_whole(end: End, effects: Mapping[int, Effect]) -> bool:
 
 
 def why_keep(end: End, effects: Sequence[Effect], *, whole: bool) -> str | None:
-    """The reason why the unseen records stay; None where they go."""
+    """The reason why the unseen records stay; None where they go, as far as the run itself can tell."""
     held, seen = _held(effects), sum(effect.fresh for effect in effects)
+    unchanged = end.unchanged_pages > 0
     reasons = (
         (end.configuration is None, "no configuration"),
         (end.outcome != "complete", f"outcome {end.outcome}"),
         (not whole, f"{len(effects)} of {end.pages} pages came"),
-        (end.unchanged_pages > 0, "unchanged pages were not sent"),
-        (not end.items or not seen, "no items"),
-        (seen * 2 < held, f"a fall from {held} records to {seen}"),
+        (unchanged and not end.pages, "no page has changed"),
+        (len(end.unchanged) < end.unchanged_pages, "not all unchanged pages were named"),
+        (not unchanged and (not end.items or not seen), "no items"),
+        (not unchanged and seen * 2 < held, _fall(held, seen)),
     )
     return next((reason for applies, reason in reasons if applies), None)
 
 
-def began(effects: Sequence[Effect]) -> int:
-    """The order of the run's first page; 0 where it has none."""
-    return min((effect.order for effect in effects), default=0)
+def why_keep_many(effects: Sequence[Effect], standing: Standing, unseen: Unseen, count: int) -> str | None:
+    """The reason why `count` unseen records are too many to go, where unchanged pages hold others in place.
+
+    The answer is the same after a part of them went.
+    """
+    held = max(_held(effects), standing.held.get(unseen.configuration, 0))
+    seen = standing.held.get(unseen.configuration, 0) - count
+    return _fall(held, seen) if seen * 2 < held else None
+
+
+def _fall(held: int, seen: int) -> str:
+    return f"a fall from {held} records to {seen}"
+
+
+def find_unseen(end: End, effects: Sequence[Effect]) -> Unseen | None:
+    """Which records the run did not see; None where nobody can tell."""
+    if end.configuration is None:
+        return None
+    since = min((effect.order for effect in effects), default=0)
+    return Unseen(end.configuration, since, end.unchanged)
 
 
 def _held(effects: Sequence[Effect]) -> int:

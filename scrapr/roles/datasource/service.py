@@ -20,7 +20,7 @@ from scrapr.roles.datasource.inbox import Inbox
 from scrapr.roles.datasource.ledger import Ledger, Outrun
 from scrapr.roles.datasource.reduce import fold, keys_of
 from scrapr.roles.datasource.settings import DatasourceSettings
-from scrapr.roles.datasource.standing import Effect, End, Fold, Page, Standing
+from scrapr.roles.datasource.standing import Effect, End, Fold, Kept, Page, Standing
 from scrapr.runtime import backoff
 from scrapr.storage.change_stream import Bookmark, watch
 from scrapr.storage.mongo import Collection, Document
@@ -133,14 +133,8 @@ class Reducer:
         whole = removal.is_whole(end, effects)
         if not whole and now() - end.received_at < timedelta(seconds=self._settings.patience):
             return True
-        kept = removal.why_keep(end, list(effects.values()), whole=whole)
         standing = await self._ledger.standing(collection)
-        unseen = []
-        if kept is None and end.configuration is not None:
-            since = removal.began(list(effects.values()))
-            unseen = await self._ledger.unseen(
-                collection, end.configuration, since, self._settings.gather_items
-            )
+        kept, unseen = await self._find_unseen(standing, end, list(effects.values()), whole=whole)
         is_last = len(unseen) < self._settings.gather_items
         part = removal.forget(standing, end, unseen, is_last=is_last)
         await self._ledger.end(part, end, _reduction(effects, kept))
@@ -148,6 +142,19 @@ class Reducer:
         if is_last:
             log.info("run", run=end.run, configuration=end.configuration, kept=kept, **_canonical(part))
         return is_last
+
+    async def _find_unseen(
+        self, standing: Standing, end: End, effects: Sequence[Effect], *, whole: bool
+    ) -> tuple[str | None, list[Kept]]:
+        """The reason why unseen records stay, or those that go, at most as many as one transaction takes."""
+        kept = removal.why_keep(end, effects, whole=whole)
+        unseen = removal.find_unseen(end, effects)
+        if kept is None and unseen is not None and unseen.unchanged:
+            count = await self._ledger.count_unseen(standing.name, unseen)
+            kept = removal.why_keep_many(effects, standing, unseen, count)
+        if kept is not None or unseen is None:
+            return kept, []
+        return None, await self._ledger.unseen(standing.name, unseen, self._settings.gather_items)
 
 
 def _reduction(effects: dict[int, Effect], kept: str | None) -> Document:

@@ -11,12 +11,24 @@ from scrapr.model.item import Item
 
 
 @dataclass(frozen=True, slots=True)
+class Spot:
+    """A source where a record was seen, by its digest, and the run that sent the source with the record on it."""
+
+    source: str
+    run: str
+
+
+@dataclass(frozen=True, slots=True)
 class Feed:
-    """Who feeds a record, in which run it last did, and with which batch of the collection."""
+    """Who feeds a record, in which run it last did, with which batch of the collection, and from which sources.
+
+    A source that was sent again without the record is still among its `spots`, but with a run that is over.
+    """
 
     configuration: str | None
     run: str
     order: int
+    spots: tuple[Spot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,8 @@ class Page:
     configuration: str | None = None
     key: tuple[str, ...] = ("title",)
     collect: Mapping[str, str] = field(default_factory=dict)
+    source: str | None = None
+    """The digest of where its items were found."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +94,17 @@ class End:
     items: int
     unchanged_pages: int = 0
     configuration: str | None = None
+    unchanged: tuple[Spot, ...] = ()
+    """The sources that the run found as they were, with the runs that sent them last."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """Records that `configuration` feeds, that no batch from order `since` on saw, and no `unchanged` source has."""
+
+    configuration: str
+    since: int
+    unchanged: tuple[Spot, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,10 +132,72 @@ async def test_an_end_whose_pages_never_come_is_broken_in_the_end(start: Any, un
     assert await keys(datasource) == ["a", "b"]
 
 
-async def test_a_run_whose_unchanged_pages_were_not_sent_removes_nothing(datasource: Any, until: Any) -> None:
+async def test_a_run_that_does_not_name_its_unchanged_pages_removes_nothing(
+    datasource: Any, until: Any
+) -> None:
     await run(datasource, until, "r1", "a", "b")
     told = await run(datasource, until, "r2", "a", unchanged_pages=1)
-    assert told.reduction.kept == "unchanged pages were not sent"
+    assert told.reduction.kept == "not all unchanged pages were named"
+
+
+async def send_pages(datasource: Any, until: Any, name: str, *pages: str, **unchanged: str) -> ReducedRun:
+    """A run of `pages`, as "P ab" for the items a and b at P; `unchanged` are sources with their runs."""
+    count = 0
+    for number, (source, _, titles) in enumerate((page.partition(" ") for page in pages), start=1):
+        await datasource.send(
+            "c", *items(*titles), run=name, page=number, configuration="x", source=f"http://site/{source}"
+        )
+        count += len(titles)
+    named: dict[str, list[str]] = {}
+    for source, past in unchanged.items():
+        named.setdefault(past, []).append(f"http://site/{source}")
+    parts = {"items": count, "unchanged_pages": len(unchanged), "unchanged": named}
+    return await run(datasource, until, name, pages=len(pages), **parts)
+
+
+async def test_records_of_unchanged_pages_stay_and_others_go(datasource: Any, until: Any) -> None:
+    await send_pages(datasource, until, "r1", "P abc", "Q de", "R f")
+    told = await send_pages(datasource, until, "r2", "Q d", P="r1", R="r1")
+    assert (told.reduction.removed, told.reduction.kept) == (1, None)
+    assert await keys(datasource) == ["a", "b", "c", "d", "f"]
+    told = await send_pages(datasource, until, "r3", "P ab", Q="r2", R="r1")
+    assert told.reduction.removed == 1
+    assert await keys(datasource) == ["a", "b", "d", "f"]
+
+
+async def test_what_stands_on_two_pages_goes_with_the_last(datasource: Any, until: Any) -> None:
+    await send_pages(datasource, until, "r1", "P abz", "Q cdz")
+    await send_pages(datasource, until, "r2", "Q cd", P="r1")
+    assert await keys(datasource) == ["a", "b", "z", "c", "d"]
+    await send_pages(datasource, until, "r3", "Q cdz", P="r1")
+    await send_pages(datasource, until, "r4", "P ab", Q="r3")
+    assert await keys(datasource) == ["a", "b", "z", "c", "d"]
+    await send_pages(datasource, until, "r5", "Q cd", P="r4")
+    assert await keys(datasource) == ["a", "b", "c", "d"]
+
+
+async def test_a_run_of_unchanged_pages_alone_writes_nothing(datasource: Any, until: Any) -> None:
+    await send_pages(datasource, until, "r1", "P abc")
+    before = await datasource.changes("c")
+    told = await send_pages(datasource, until, "r2", P="r1")
+    assert (told.outcome, told.unchanged_pages, told.unchanged) == ("complete", 1, {})
+    assert (told.reduction.removed, told.reduction.kept) == (0, "no page has changed")
+    assert await datasource.changes("c") == before
+
+
+async def test_a_fall_shows_though_other_pages_did_not_change(datasource: Any, until: Any) -> None:
+    await send_pages(datasource, until, "r1", "P a", "Q bcdefg")
+    told = await send_pages(datasource, until, "r2", "Q b", P="r1")
+    assert told.reduction.kept == "a fall from 7 records to 2"
+    assert len(await keys(datasource)) == 7
+
+
+async def test_removals_beside_unchanged_pages_go_in_parts(start: Any, until: Any) -> None:
+    datasource = await start(gather_items=2, reconcile=3600)
+    await send_pages(datasource, until, "r1", "P abcdef", "Q ghijk")
+    told = await send_pages(datasource, until, "r2", "Q g", P="r1")
+    assert told.reduction.removed == 4
+    assert await keys(datasource) == list("abcdefg")
 
 
 async def test_many_removals_go_in_parts(start: Any, until: Any) -> None:

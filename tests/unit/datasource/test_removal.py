@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from scrapr.roles.datasource.removal import forget, is_whole, why_keep
-from scrapr.roles.datasource.standing import Effect, End, Feed, Kept, Standing
+from scrapr.roles.datasource.removal import find_unseen, forget, is_whole, why_keep, why_keep_many
+from scrapr.roles.datasource.standing import Effect, End, Feed, Kept, Spot, Standing, Unseen
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 END = End("r:end", "r", AT, "complete", pages=2, items=10, configuration="x")
+SPOTS = (Spot("page", "old"),)
 EFFECTS = [Effect(7, fresh=4, held=10), Effect(8, fresh=1, held=10)]
 
 
@@ -30,7 +31,8 @@ def test_a_complete_run_that_saw_at_least_half_removes_the_rest() -> None:
         ({"outcome": "empty"}, "outcome empty"),
         ({"outcome": "failed"}, "outcome failed"),
         ({"items": 0}, "no items"),
-        ({"unchanged_pages": 1}, "unchanged pages were not sent"),
+        ({"unchanged_pages": 1}, "not all unchanged pages were named"),
+        ({"unchanged_pages": 1, "unchanged": SPOTS, "pages": 0}, "no page has changed"),
         ({"configuration": None}, "no configuration"),
     ],
 )
@@ -41,6 +43,19 @@ def test_any_other_run_removes_nothing_and_says_why(changed: Any, reason: str) -
 def test_a_fall_of_more_than_half_counts_as_broken() -> None:
     assert why_keep(END, [Effect(7, fresh=4, held=9)], whole=True) == "a fall from 9 records to 4"
     assert why_keep(END, [Effect(7, fresh=4, held=8)], whole=True) is None
+
+
+def test_what_unchanged_pages_hold_is_no_fall() -> None:
+    end = replace(END, unchanged_pages=1, unchanged=SPOTS)
+    effects = [Effect(7, fresh=1, held=10)]
+    assert why_keep(end, effects, whole=True) is None
+    unseen = find_unseen(end, effects)
+    assert unseen == Unseen("x", 7, SPOTS)
+    standing = Standing("c", held={"x": 11})
+    assert why_keep_many(effects, standing, unseen, 5) is None
+    assert why_keep_many(effects, standing, unseen, 6) == "a fall from 11 records to 5"
+    # After a part of those five went, the others may go as well.
+    assert why_keep_many(effects, replace(standing, held={"x": 8}), unseen, 2) is None
 
 
 def test_the_fall_is_measured_from_the_first_page_in_order() -> None:
