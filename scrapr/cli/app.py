@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from scrapr.cli import inspection, machine, trial, work
+from scrapr.cli import inference, inspection, machine, trial, work
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +20,7 @@ app.command("ls", rich_help_panel="Work")(work.ls)
 app.command("items", rich_help_panel="Work")(work.items)
 app.command("rm", rich_help_panel="Work")(work.rm)
 app.command("try", rich_help_panel="Work")(trial.try_)
+app.command("infer", rich_help_panel="Work")(inference.infer)
 app.command("status", rich_help_panel="Operation")(inspection.status)
 app.command("health", rich_help_panel="Operation")(inspection.health)
 app.command("roles", rich_help_panel="Operation")(inspection.roles)

@@ -1,4 +1,4 @@
-"""`scrapr try` as a user runs it, on files, standard input and a site on loopback."""
+"""`scrapr try` and `scrapr infer` as a user runs them, on files, standard input and a site on loopback."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ PAGES = {
     "/list": '<ul><li><a href="/1">One</a></li><li><a href="/2">Two</a></li></ul><a rel="next" href="/more">',
     "/more": '<ul><li><a href="/1">Three</a></li></ul><a rel="next" href="/list">',
     "/1": "<h1>First</h1>",
+    "/shop": "".join(f'<div class="card"><h2>Lamp {n}</h2><b>{n},50 €</b></div>' for n in range(3)),
 }
 
 
@@ -45,10 +46,10 @@ async def site() -> AsyncIterator[str]:
         yield str(server.make_url("")).rstrip("/")
 
 
-def run(*arguments: str, text: bytes = b"") -> subprocess.CompletedProcess[str]:
+def run(*arguments: str, text: bytes = b"", name: str = "try") -> subprocess.CompletedProcess[str]:
     """Run the command; `SCRAPR_FETCH_ALLOW` lets it speak to loopback."""
     environment = {"SCRAPR_FETCH_ALLOW": "127.0.0.0/8", "SCRAPR_FETCH_PACE": "0", "PATH": "/usr/bin:/bin"}
-    command = [sys.executable, "-m", "scrapr", "try", *arguments]
+    command = [sys.executable, "-m", "scrapr", name, *arguments]
     done = subprocess.run(command, input=text, capture_output=True, env=environment, timeout=60, check=False)
     return subprocess.CompletedProcess(
         command, done.returncode, done.stdout.decode("utf-8"), done.stderr.decode("utf-8")
@@ -159,3 +160,24 @@ def test_what_is_wrong_is_said_in_one_line(arguments: list[str], code: int, told
     assert done.stderr.startswith("scrapr: ")
     assert told in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+async def test_a_configuration_is_proposed_that_gives_the_items(site: str) -> None:
+    done = await asyncio.to_thread(run, f"{site}/shop", "--json", name="infer")
+    assert (done.returncode, done.stderr) == (0, "")
+    proposed = orjson.loads(done.stdout)
+    scraper = proposed["scraper"]
+    assert (proposed["type"], proposed["collection"], scraper["source"]) == (
+        "scraper",
+        "shop",
+        f"{site}/shop",
+    )
+    written = ["--scope", scraper["scope"], "--selector", orjson.dumps(scraper["selector"]).decode()]
+    found = await asyncio.to_thread(value, f"{site}/shop", *written)
+    assert [item["title"] for item in found] == ["Lamp 0", "Lamp 1", "Lamp 2"]
+
+
+def test_where_nothing_repeats_nothing_is_proposed() -> None:
+    done = run("-", text=b"<p>once</p>", name="infer")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "scrapr: - repeats nothing at least three times that differs\n"

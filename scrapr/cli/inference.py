@@ -1,0 +1,63 @@
+"""`scrapr infer`: a configuration proposed from what a page repeats."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+
+from scrapr.cli.pages import browsing, is_url
+from scrapr.cli.tables import show_items, show_json
+
+if TYPE_CHECKING:
+    from scrapr.extraction.infer import Proposal
+    from scrapr.fetching.page import Page
+
+PREVIEW = 10
+"""Items that are shown."""
+
+
+def infer(
+    source: Annotated[str, typer.Argument(help="A URL, a file, or - for standard input.")],
+    json: Annotated[bool, typer.Option("--json", help="Only the configuration.")] = False,
+) -> None:
+    """Propose a configuration for what a page repeats; nothing is stored, no model or service is asked."""
+    from scrapr.extraction.infer import infer as propose
+    from scrapr.fetching.suspicion import suspicion
+    from scrapr.model.errors import Refused
+
+    page = asyncio.run(_get(source))
+    if (why := suspicion(page.text)) is not None:
+        raise Refused(f"{source} is too costly to be looked at: {why}")
+    proposal = propose(page.text, page.url)
+    if proposal is None:
+        raise Refused(f"{source} repeats nothing at least three times that differs")
+    show_json(_configuration(source, proposal))
+    if not json:
+        print()
+        show_items(proposal.found.items[:PREVIEW])
+        print(
+            f"{len(proposal.found.items)} items, next link: {proposal.found.next_url or 'none'}",
+            file=sys.stderr,
+        )
+
+
+async def _get(source: str) -> Page:
+    async with browsing() as browser:
+        return await browser.get(source)
+
+
+def _configuration(source: str, proposal: Proposal) -> dict[str, Any]:
+    scraper: dict[str, Any] = {
+        "source": source if is_url(source) else "https://",
+        "scope": proposal.scope,
+        "selector": [proposal.selector],
+    }
+    if proposal.paginate is not None:
+        scraper["paginate"] = proposal.paginate
+    words = re.findall(r"[a-z]+", urlsplit(scraper["source"]).path.lower().removesuffix(".html"))
+    return {"type": "scraper", "collection": words[-1] if words else "items", "scraper": scraper}
