@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from scrapr.extraction import filters, finding, language, page, query, reading, sources, valuefinding
@@ -13,6 +13,7 @@ from scrapr.extraction.jsonpath import Path
 from scrapr.extraction.plan import Collection, Followed, Many, Nothing, Object, Plan, Single
 from scrapr.extraction.query import Query
 from scrapr.extraction.sources import Source
+from scrapr.extraction.spot import DOCUMENT, Spot
 from scrapr.extraction.syntax import SyntaxProblem
 from scrapr.model.errors import FieldError
 
@@ -52,29 +53,6 @@ class MakeRules(Protocol):
     ) -> Rules: ...
 
 
-_DOCUMENT = Start()
-
-
-@dataclass(frozen=True, slots=True)
-class Spot:
-    """Where in the configuration the compiler is, and what that means for the page."""
-
-    field: str
-    """For errors: `scraper.selector[0].title`."""
-    path: str = ""
-    """For counts: `title`, `address.city`; empty for the whole selector."""
-    start: Start = _DOCUMENT
-    depth: int = 0
-    follows: int = 0
-
-    def inner(self, field: str, **changes: Any) -> Spot:
-        return replace(self, field=self.field + field, depth=self.depth + 1, **changes)
-
-    def named(self, name: str) -> str:
-        """The path of a part of this spot."""
-        return f"{self.path}.{name}" if self.path else name
-
-
 class Compiler:
     """Compiles one configuration; `problems` is complete when it is done."""
 
@@ -88,7 +66,7 @@ class Compiler:
 
     def rules(self, selector: Any, scope: Any, paginate: Any, field: str) -> Rules:
         """The rules for a configuration; not to be used if there are problems."""
-        start = Start(scope=self._scope(scope, f"{field}.scope", _DOCUMENT))
+        start = Start(scope=self._scope(scope, f"{field}.scope", DOCUMENT))
         plan = self.plan(selector, Spot(f"{field}.selector", start=start))
         next_link = None
         if paginate is not None:
@@ -184,7 +162,7 @@ class Compiler:
         outer = spot.start
         start = Start(outer.document, at_scope=not outer.document, in_values=outer.in_values)
         link = self._single(part["$follow"], spot.inner(".$follow", path=spot.named("$follow"), start=start))
-        scope = self._scope(part.get("$scope"), f"{spot.field}.$scope", _DOCUMENT)
+        scope = self._scope(part.get("$scope"), f"{spot.field}.$scope", DOCUMENT)
         there = Start(scope=scope)
         select = spot.inner(".$select", path="", start=there, follows=spot.follows + 1)
         plan = self.plan(part["$select"], select)

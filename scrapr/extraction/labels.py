@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scrapr.extraction import css
+from scrapr.extraction import csstexts
 from scrapr.extraction.place import Node
 
 _STABLE = re.compile(r"[A-Za-z][A-Za-z_-]{1,40}")
@@ -23,7 +23,7 @@ def stable_classes(node: Node) -> list[str]:
 def label(node: Node) -> str:
     """A short selector for an element, without regard to where it is."""
     if name := node.attrs.get("itemprop"):
-        return f"[itemprop={css.string(name)}]".replace('"', "'")
+        return f"[itemprop={csstexts.string(name)}]".replace('"', "'")
     if classes := stable_classes(node):
         return f"{node.tag}.{classes[0]}"
     identity = node.attrs.get("id") or ""

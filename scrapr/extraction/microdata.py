@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from scrapr.extraction import css
+from scrapr.extraction import csstexts
 from scrapr.extraction.links import Base
 from scrapr.extraction.place import Node
 from scrapr.model.errors import TooLarge
@@ -102,7 +102,7 @@ class _Microdata:
         if not references:
             return parts
         for name in dict.fromkeys(references):
-            other = self._root.css_first(f"[id={css.string(name)}]")
+            other = self._root.css_first(f"[id={csstexts.string(name)}]")
             if other is not None:
                 owner = self._owner(other)
                 parts += [each for each in other.css("[itemprop]") if self._owner(each) == owner]

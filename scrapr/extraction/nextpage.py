@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scrapr.extraction import css, links
+from scrapr.extraction import csstexts, links
 from scrapr.extraction.labels import label
 from scrapr.extraction.place import Node
 
@@ -57,10 +57,10 @@ def _by_class(anchor: Node) -> str | None:
     above = anchor.parent
     for name in (anchor.attrs.get("class") or "").split():
         if _CLASS.search(name):
-            return f"a.{css.identifier(name)}"
+            return f"a.{csstexts.identifier(name)}"
     for name in ((above.attrs.get("class") or "") if above is not None else "").split():
         if _CLASS.search(name) and above is not None:
-            return f"{above.tag}.{css.identifier(name)} > a"
+            return f"{above.tag}.{csstexts.identifier(name)} > a"
     return None
 
 
@@ -68,13 +68,13 @@ def _by_text(anchor: Node) -> str | None:
     for name in ("aria-label", "title"):
         said = anchor.attrs.get(name) or ""
         if said.strip(" \n›»→>") and _TEXT.fullmatch(said):
-            return f"a[{name}={css.string(said)}]"
+            return f"a[{name}={csstexts.string(said)}]"
     said = anchor.text_lexbor().strip()
     word = re.sub(r"^\W+|\W+$", "", said)
     if word and _TEXT.fullmatch(said):
-        return f"a:contains({css.string(word)})"
+        return f"a:contains({csstexts.string(word)})"
     if _ARROW.fullmatch(said) and anchor.parent is not None:
-        return f"{label(anchor.parent)} > a:contains({css.string(said)})"
+        return f"{label(anchor.parent)} > a:contains({csstexts.string(said)})"
     return None
 
 

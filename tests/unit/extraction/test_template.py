@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scrapr.extraction import template
-from scrapr.extraction.css import unescape
+from scrapr.extraction.csstexts import unescape
 from scrapr.extraction.extract import extract
 from scrapr.extraction.rules import compile_rules
 from scrapr.model.errors import Invalid
