@@ -14,6 +14,8 @@ from scrapr.model.times import Time
 RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
 Outcome: TypeAlias = Literal["complete", "cut", "empty", "failed"]
 """complete: all pages to the end or the limit; cut: those before a failure; empty: no items; failed: none."""
+State: TypeAlias = Literal["healthy", "degraded", "broken"]
+"""healthy: as usual; degraded: far less than usual, of items or in a field, or cut; broken: nothing."""
 
 
 class Batch(BaseModel):
@@ -45,6 +47,8 @@ class Run(BaseModel):
     collection: Name
     configuration: Annotated[str, Field(max_length=100)] | None = None
     epoch: Annotated[StrictInt, Field(ge=0)] | None = None
+    revision: Annotated[StrictInt, Field(ge=0)] | None = None
+    """Of the configuration; runs of another are not compared with it."""
     outcome: Outcome
     started_at: Time
     finished_at: Time
@@ -65,6 +69,10 @@ class Run(BaseModel):
     error: Annotated[str, Field(max_length=10_000)] | None = None
     matches: dict[str, int] = {}
     """Selector to the number of elements that it matched in the whole run."""
+    fill: dict[str, float] = {}
+    """Field to the part of the items, 0 to 1, in which it is not empty."""
+    unconverted: dict[str, int] = {}
+    """Field to the number of values that its filters could not convert."""
 
 
 class Receipt(BaseModel):
@@ -95,8 +103,13 @@ class Reduction(BaseModel):
 
 
 class ReducedRun(Run):
-    """A run as the datasource tells of it; without a `reduction` as long as it waits for its pages."""
+    """A run as the datasource tells of it; without a `reduction` as long as it waits for its pages.
 
+    `state` is how it compares with the runs before it; `reason` names what is wrong.
+    """
+
+    state: State | None = None
+    reason: str | None = None
     reduction: Reduction | None = None
 
 

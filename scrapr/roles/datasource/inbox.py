@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import uuid
-from contextlib import suppress
+from dataclasses import asdict
 from time import monotonic
 from typing import Any
 
 import bson
+import structlog
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from scrapr.model.batch import Batch, Receipt, Run
 from scrapr.model.errors import Conflict, StaleEpoch, TooLarge, Unavailable
-from scrapr.roles.datasource import documents, metrics
+from scrapr.roles.datasource import documents, health, metrics
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.datasource.standing import Effect, End, Page
 from scrapr.storage.mongo import Database, Document, translated
 
+log = structlog.get_logger()
 DOCUMENT_MOST = 16 * 2**20 - 64 * 2**10
 """Bytes of a document at most: MongoDB's limit, with room for what its reduction notes on it."""
 RECOUNT = 1.0
@@ -91,10 +93,32 @@ class Inbox:
 
     async def _keep_run(self, run: Run) -> None:
         """Before its end: an end that is in the inbox always has its run."""
-        with translated(), suppress(DuplicateKeyError):
-            await self._runs.insert_one(
-                {"_id": run.run, **run.model_dump(exclude={"run", "finished", "unchanged"})}
+        found = health.judge(run, await self._past(run))
+        kept = {**run.model_dump(exclude={"run", "finished", "unchanged"}), **asdict(found)}
+        try:
+            with translated():
+                await self._runs.insert_one({"_id": run.run, **kept})
+        except DuplicateKeyError:
+            return
+        metrics.RUNS.labels(found.state).inc()
+        if found.state != "healthy":
+            log.warning(
+                found.state,
+                run=run.run,
+                configuration=run.configuration,
+                collection=run.collection,
+                reason=found.reason,
             )
+
+    async def _past(self, run: Run) -> list[Run]:
+        """The newest good runs of the same configuration as it is that read some of its pages."""
+        if run.configuration is None:
+            return []
+        who = {"configuration": run.configuration, "revision": run.revision}
+        query: Document = {**who, "state": "healthy", "items": {"$gt": 0}}
+        with translated():
+            found = await self._runs.find(query, sort=[("started_at", -1)], limit=health.PAST).to_list()
+        return [Run.model_construct(**each) for each in found]
 
     async def _insert(self, document: Document) -> bool:
         """Whether `document` is new here."""

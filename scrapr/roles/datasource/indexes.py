@@ -29,6 +29,11 @@ async def prepare(database: Database, settings: DatasourceSettings) -> None:
         await database["records"].create_index(_up("feeds.configuration", "feeds.order"))
         await database["changes"].create_index(_up("_id.collection", "key", "_id.version"))
         await database["runs"].create_index([("configuration", 1), ("started_at", -1)])
+        await database["runs"].create_index(
+            # Runs that read something and were as usual: those that a new one is compared with.
+            [("configuration", 1), ("revision", 1), ("started_at", -1)],
+            partialFilterExpression={"state": "healthy", "items": {"$gt": 0}},
+        )
         await database["runs"].create_index([("collection", 1), ("started_at", -1)])
         await database["runs"].create_index([("started_at", -1)])
         await _expire(database["inbox"], "reduced_at", settings.inbox_retention)

@@ -19,6 +19,9 @@ LAG = Histogram(
     "Time from the arrival of a batch to the commit of its changes",
     buckets=(0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 60),
 )
+RUNS = Counter(
+    "scrapr_datasource_runs_total", "Runs that ended, by how they compare with those before", ["state"]
+)
 OUTRUN = Counter("scrapr_datasource_outrun_total", "Reductions that another replica was faster with")
 SPOILED = Counter("scrapr_datasource_spoiled_total", "Batches set aside because they cannot be reduced")
 DEPTH = Gauge("scrapr_datasource_inbox_depth", "Batches that waited when last counted, up to the limit")

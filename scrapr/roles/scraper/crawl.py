@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from scrapr.model.batch import Outcome
+from scrapr.model.item import JSON, Item
 
 ERROR_SHOWN = 2000
 SELECTORS_SHOWN = 5
@@ -63,7 +65,8 @@ class Counts:
 
     `pages` were read, `matches` by selector were found on them; `unchanged` are as they were when their
     `unchanged_items` were sent; `wasted` were fetched ahead for nothing. `absent` counts the followed pages that
-    are not there; `first_absent` says of one why.
+    are not there; `first_absent` says of one why. `found` counts items, `filled` those whose field is not empty,
+    `unconverted` the values of a field that its filters could not convert.
     """
 
     pages: int = 0
@@ -74,6 +77,9 @@ class Counts:
     retries: int = 0
     waited: Mapping[str, float] = field(default_factory=dict)
     matches: Mapping[str, int] = field(default_factory=dict)
+    found: int = 0
+    filled: Mapping[str, int] = field(default_factory=dict)
+    unconverted: Mapping[str, int] = field(default_factory=dict)
     absent: int = 0
     first_absent: str = ""
     batches: int = 0
@@ -85,15 +91,32 @@ class Counts:
             self, bytes=self.bytes + size, retries=self.retries + retries, waited=_add(self.waited, waited)
         )
 
-    def read(self, *, matches: Mapping[str, int], absent: Sequence[str] = ()) -> Counts:
+    def read(
+        self,
+        items: Sequence[Item] = (),
+        *,
+        matches: Mapping[str, int],
+        unconverted: Mapping[str, int] | None = None,
+        absent: Sequence[str] = (),
+    ) -> Counts:
         """With one more page read."""
+        filled = Counter(name for item in items for name, value in item.items() if _is_something(value))
         return replace(
             self,
             pages=self.pages + 1,
             matches=_add(self.matches, matches),
+            found=self.found + len(items),
+            filled=_add(self.filled, filled),
+            unconverted=_add(self.unconverted, unconverted or {}),
             absent=self.absent + len(absent),
             first_absent=self.first_absent or next(iter(absent), ""),
         )
+
+    def fill(self, fields: Iterable[str]) -> dict[str, float]:
+        """Which part of the items has something in each of the `fields`; nothing is known without items."""
+        if not self.found:
+            return {}
+        return {name: round(self.filled.get(name, 0) / self.found, 4) for name in fields}
 
     def skipped(self, items: int) -> Counts:
         """With one more page that did not change since its `items` were sent."""
@@ -109,6 +132,10 @@ N = TypeVar("N", int, float)
 
 def _add(sums: Mapping[str, N], more: Mapping[str, N]) -> Mapping[str, N]:
     return {**sums, **{name: sums.get(name, 0) + n for name, n in more.items()}} if more else sums
+
+
+def _is_something(value: JSON) -> bool:
+    return value is not None and value not in ("", [], {})
 
 
 def conclude(counts: Counts, error: str | None) -> tuple[Outcome, str | None]:

@@ -120,6 +120,7 @@ class Run:
             collection=self._head.collection,
             configuration=self._head.configuration,
             epoch=self._head.epoch,
+            revision=self._claim.configuration.revision,
             outcome=outcome,
             started_at=self._started_at,
             finished_at=times.now(),
@@ -133,6 +134,8 @@ class Run:
             waited={cause: round(seconds, 3) for cause, seconds in counts.waited.items()},
             error=shown,
             matches=dict(counts.matches),
+            fill=counts.fill(self._progress.fields),
+            unconverted=dict(counts.unconverted),
         )
 
     async def _work(self) -> str | None:

@@ -38,9 +38,13 @@ class Found:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a run has come, and the sources that it found as they were, by the run that read them last."""
+    """How far a run has come, and the sources that it found as they were, by the run that read them last.
+
+    `fields` are those that its items should have.
+    """
 
     counts: crawl.Counts = field(default_factory=crawl.Counts)
+    fields: tuple[str, ...] = ()
     unchanged: dict[str, list[str]] = field(default_factory=dict)
 
 
@@ -72,6 +76,7 @@ class Walk:
         self._progress = progress
         self._give = give
         self._rules = compile_rules(scraper.selector, scope=scraper.scope, paginate=scraper.paginate)
+        progress.fields = self._rules.fields
         self._trail = crawl.Trail(scraper.source, limit=scraper.limit, most=settings.pages)
         self._scout = Scout(self._fetch, group)
         at_once = fetcher.settings_for(self._options).per_host
@@ -172,5 +177,8 @@ class Walk:
 
 def _count(counts: crawl.Counts, reading: Reading) -> crawl.Counts:
     return counts.fetched(size=reading.size, retries=reading.retries, waited=reading.waited).read(
-        matches=reading.extraction.matches, absent=reading.absent
+        reading.extraction.items,
+        matches=reading.extraction.matches,
+        unconverted=reading.extraction.unconverted,
+        absent=reading.absent,
     )

@@ -245,3 +245,24 @@ async def test_removal_looks_at_what_went_and_not_at_the_collection(datasource: 
     query = {"ns": f"{datasource.database.name}.records", "command.filter.feeds": {"$exists": True}}
     (looked,) = await datasource.database["system.profile"].find(query).to_list()
     assert (looked["nreturned"], looked["docsExamined"]) == (5, 5)
+
+
+async def test_a_run_far_below_those_before_is_degraded_and_names_the_selector(
+    datasource: Any, until: Any
+) -> None:
+    titles = [f"t{number}" for number in range(10)]
+    good = {"fill": {"title": 1.0, "price": 0.9}, "matches": {"price": 9}, "revision": 1}
+    states = [(await run(datasource, until, f"r{n}", *titles, **good)).state for n in range(3)]
+    assert states == ["healthy"] * 3
+    dead = {"fill": {"title": 1.0, "price": 0.0}, "matches": {"price": 0}, "revision": 1}
+    told = await run(datasource, until, "r3", *titles, **dead)
+    assert told.state == "degraded"
+    assert told.reason == (
+        "price is filled in 0% of the items, usually in 90%: its selector matches nothing any more"
+    )
+    few = await run(datasource, until, "r4", *titles[:4], **good)
+    assert (few.state, few.reason) == ("degraded", "4 items, usually 10")
+    changed = await run(datasource, until, "r5", *titles, **{**dead, "revision": 2})
+    assert (changed.state, changed.reason) == ("healthy", None)
+    failed = await run(datasource, until, "r6", outcome="failed", error="status 500", revision=1)
+    assert (failed.state, failed.reason) == ("broken", "status 500")

@@ -40,6 +40,15 @@ async def test_pages_are_handed_over_in_order_and_the_run_says_what_it_did(
     assert batch.source == f"{world.site.url}/2"
 
 
+async def test_a_run_says_how_well_each_field_is_filled(world: World, until: Until) -> None:
+    world.site.show("/1", ["1", "2", "three"])
+    selector = [{"title": "h3", "number": "h3 | number", "gone": "h6"}]
+    scraper = {"source": f"{world.site.url}/1", "scope": "li.thing", "selector": selector}
+    run = await run_once(world, until, scraper=scraper, revision=5)
+    assert run.fill == {"title": 1.0, "number": 0.6667, "gone": 0.0}
+    assert (run.unconverted["number"], run.matches["gone"], run.revision) == (1, 0, 5)
+
+
 async def test_a_run_stops_at_its_limit(world: World, until: Until) -> None:
     for page in range(1, 6):
         world.site.show(f"/{page}", [f"t{page}"], f"/{page + 1}")

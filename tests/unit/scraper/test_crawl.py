@@ -132,6 +132,14 @@ def test_counts_add_up_over_pages() -> None:
     )
 
 
+def test_the_fill_rate_is_the_part_of_the_items_in_which_a_field_is_not_empty() -> None:
+    items = [{"a": "x", "b": None, "c": 0}, {"a": "", "b": [], "c": False}]
+    counts = Counts().read(items, matches={}, unconverted={"b": 1}).read([{"a": "y"}], matches={})
+    assert counts.fill(("a", "b", "c", "d")) == {"a": 0.6667, "b": 0.0, "c": 0.6667, "d": 0.0}
+    assert counts.unconverted == {"b": 1}
+    assert Counts().read([], matches={}).fill(("a",)) == {}
+
+
 def test_pages_that_did_not_change_make_a_run_complete_or_cut() -> None:
     counts = Counts().skipped(4)
     assert conclude(counts, None) == ("complete", None)

@@ -1,0 +1,70 @@
+"""Whether a run is like those before it, or a change of the page made a selector die. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from scrapr.model.batch import Run, State
+
+PAST = 10
+"""How many good runs a run is compared with."""
+FALL = 0.5
+"""The part of what is usual below which a run is not like those before it."""
+MATTERS = 0.2
+"""The usual fill rate from which a field is looked at; others are empty more often than not."""
+ITEMS_LEAST = 5
+"""Items that tell of a field, where those of other pages were not read again."""
+FIELDS_SHOWN = 5
+REASON_SHOWN = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """What a run says about its configuration, and the reason if that is not good."""
+
+    state: State
+    reason: str | None = None
+
+
+def judge(run: Run, past: Sequence[Run]) -> Health:
+    """The health of `run`; `past` are the newest good runs of the same revision of its configuration."""
+    if run.outcome in {"failed", "empty"}:
+        return Health("broken", run.error)
+    reasons = list(_reasons(run, past)) if past else []
+    if run.outcome == "cut":
+        reasons.insert(0, run.error or "cut")
+    return Health("degraded", "; ".join(reasons)[:REASON_SHOWN]) if reasons else Health("healthy")
+
+
+def _reasons(run: Run, past: Sequence[Run]) -> Iterator[str]:
+    usual = median(_items(each) for each in past)
+    # A run that was cut has fewer items for a reason that is told already.
+    if run.outcome == "complete" and _items(run) < usual * FALL:
+        yield f"{_items(run)} items, usually {usual:g}"
+    fallen = list(_fallen(run, past))
+    yield from fallen[:FIELDS_SHOWN]
+    if len(fallen) > FIELDS_SHOWN:
+        yield f"and {len(fallen) - FIELDS_SHOWN} more fields"
+
+
+def _fallen(run: Run, past: Sequence[Run]) -> Iterator[str]:
+    if run.items < ITEMS_LEAST and run.unchanged_pages:
+        return
+    for name, rate in run.fill.items():
+        usual = median([each.fill[name] for each in past if name in each.fill] or [0.0])
+        if usual >= MATTERS and rate < usual * FALL:
+            yield f"{name} is filled in {rate:.0%} of the items, usually in {usual:.0%}{_cause(run, name)}"
+
+
+def _cause(run: Run, name: str) -> str:
+    if run.matches.get(name) == 0:
+        return ": its selector matches nothing any more"
+    if lost := run.unconverted.get(name):
+        return f": {lost} values could not be converted"
+    return ""
+
+
+def _items(run: Run) -> int:
+    return run.items + run.unchanged_items
