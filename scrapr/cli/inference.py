@@ -27,12 +27,9 @@ def infer(
 ) -> None:
     """Propose a configuration for what a page repeats; nothing is stored, no model or service is asked."""
     from scrapr.extraction.infer import infer as propose
-    from scrapr.fetching.suspicion import suspicion
     from scrapr.model.errors import Refused
 
     page = asyncio.run(_get(source))
-    if (why := suspicion(page.text)) is not None:
-        raise Refused(f"{source} is too costly to be looked at: {why}")
     proposal = propose(page.text, page.url)
     if proposal is None:
         raise Refused(f"{source} repeats nothing at least three times that differs")
