@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from scrapr.model.batch import Outcome
-from scrapr.model.item import JSON, Item
+from scrapr.model.item import Item
 
 ERROR_SHOWN = 2000
 SELECTORS_SHOWN = 5
@@ -87,6 +87,8 @@ class Counts:
 
     def fetched(self, *, size: int, retries: int, waited: Mapping[str, float]) -> Counts:
         """With one more page fetched."""
+        if not (size or retries or waited):
+            return self
         return replace(
             self, bytes=self.bytes + size, retries=self.retries + retries, waited=_add(self.waited, waited)
         )
@@ -100,7 +102,8 @@ class Counts:
         absent: Sequence[str] = (),
     ) -> Counts:
         """With one more page read."""
-        filled = Counter(name for item in items for name, value in item.items() if _is_something(value))
+        # Nothing is null, or an empty text, list or object; a zero or false is something.
+        filled = Counter(name for item in items for name, value in item.items() if value or value == 0)
         return replace(
             self,
             pages=self.pages + 1,
@@ -132,10 +135,6 @@ N = TypeVar("N", int, float)
 
 def _add(sums: Mapping[str, N], more: Mapping[str, N]) -> Mapping[str, N]:
     return {**sums, **{name: sums.get(name, 0) + n for name, n in more.items()}} if more else sums
-
-
-def _is_something(value: JSON) -> bool:
-    return value is not None and value not in ("", [], {})
 
 
 def conclude(counts: Counts, error: str | None) -> tuple[Outcome, str | None]:
