@@ -282,6 +282,7 @@ def _tell(ended: Ended) -> None:
         collection=ended.collection,
         outcome=ended.outcome,
         pages=ended.pages,
+        unchanged=ended.unchanged_pages,
         items=ended.items,
         seconds=seconds,
         bytes=ended.bytes,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AsyncExitStack
+from typing import TypeGuard
 
 import pytest
 
@@ -13,7 +14,7 @@ from scrapr.client.transport import Transport, at
 from scrapr.discovery.directory import Directory
 from scrapr.discovery.redis import RedisRegistry
 from scrapr.discovery.settings import DiscoverySettings
-from scrapr.model.batch import Run, Runs
+from scrapr.model.batch import ReducedRun, Run, Runs
 from scrapr.model.record import Records
 from scrapr.roles.config import role as config_role
 from scrapr.roles.config.settings import ConfigSettings
@@ -22,6 +23,10 @@ from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.storage.mongo import Database
 from tests.conftest import Until
 from tests.process.scraper.peers import World, living
+
+
+def _is_reduced(run: Run) -> TypeGuard[ReducedRun]:
+    return isinstance(run, ReducedRun) and run.reduction is not None
 
 
 @pytest.fixture
@@ -75,6 +80,23 @@ async def test_a_posted_configuration_becomes_records_and_stays_fresh(
 
         (run,) = await until(ended)
         assert (run.outcome, run.pages, run.items) == ("complete", 2, 3)
+
+        async def run_again() -> Run:
+            started = await world.get(f"{scraper}/v1/scraper/start", configuration=configuration.id)
+            return Run.model_validate(started["runs"][0])
+
+        async def reduced(again: Run) -> ReducedRun | None:
+            runs = await datasource.runs(configuration=configuration.id)
+            return next((each for each in runs if _is_reduced(each) and each.run == again.run), None)
+
+        world.site.show("/2", ["x"])
+        again = await run_again()
+        assert (again.pages, again.unchanged_pages) == (1, 1)
+        told = await until(lambda: reduced(again))
+        # What the unchanged page had stays, what the changed one had goes.
+        assert (told.state, told.reduction.kept, told.reduction.removed) == ("healthy", None, 1)
+        await until(lambda: records("a", "b", "x"))
+        assert (await run_again()).unchanged_pages == 2
 
         world.site.show("/1", ["a", "d"])
         changed = configuration.model_dump(include={"type", "collection", "scraper"}) | {"ttl": 60}
