@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from scrapr.roles.datasource.merge import KEY_MOST, key_of, merge
 
@@ -68,7 +69,8 @@ def test_null_is_no_value_but_shows_that_the_list_is_there() -> None:
 
 
 def test_values_of_different_types_are_distinct() -> None:
-    gathered = merge({}, [{"item": value} for value in (1, True, "1", 1, {"a": 1}, {"a": 1})], THESIS, most=9)
+    values: list[JsonValue] = [1, True, "1", 1, {"a": 1}, {"a": 1}]
+    gathered = merge({}, [{"item": value} for value in values], THESIS, most=9)
     assert gathered == {"items": [1, True, "1", {"a": 1}]}
 
 

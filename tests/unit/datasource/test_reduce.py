@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,9 +29,7 @@ def store(records: dict[str, Kept], folded: Fold) -> dict[str, Kept]:
         for key in sighting.keys:
             kept = after[key]
             others = [feed for feed in kept.feeds if feed.configuration != sighting.feed.configuration]
-            parts = {name: getattr(kept, name) for name in ("key", "values", "created", "version")}
-            times = {"first_seen": kept.first_seen, "last_seen": sighting.at, "changed_at": kept.changed_at}
-            after[key] = Kept(**parts, **times, feeds=(*others, sighting.feed))
+            after[key] = replace(kept, last_seen=sighting.at, feeds=(*others, sighting.feed))
     return after
 
 
