@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 import pytest
 
@@ -48,8 +49,9 @@ def apply(actions: Iterable[Action], replicas: Iterable[Replica], at: datetime =
     return tuple(found.values())
 
 
-class Kit(Protocol):
-    """The type of the fixture `kit`."""
+@dataclass(frozen=True)
+class Kit:
+    """What the tests of pure parts are made of."""
 
     noon: datetime
     outfit: Outfit
@@ -62,10 +64,5 @@ class Kit(Protocol):
 
 @pytest.fixture(scope="session")
 def kit() -> Kit:
-    """What the tests of pure parts are made of."""
-
-    class Parts:
-        noon, outfit, patience = NOON, OUTFIT, PATIENCE
-        pool, run, run_all, apply = map(staticmethod, (make_pool, run, run_all, apply))
-
-    return Parts()
+    """The kit, which tests cannot import from here."""
+    return Kit(NOON, OUTFIT, PATIENCE, make_pool, run, run_all, apply)
