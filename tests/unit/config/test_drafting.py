@@ -13,7 +13,7 @@ from scrapr.model.times import now
 from scrapr.roles.config import drafting
 from scrapr.roles.config.pools import DEFAULT_PLACES
 
-PLACES = {"scraper": frozenset({"default", "eu"}), "endpoint": frozenset({"default"})}
+PLACES: drafting.Places = {"scraper": frozenset({"default", "eu"}), "endpoint": frozenset({"default"})}
 THESIS: dict[str, Any] = {
     "type": "scraper",
     "collection": "restaurants",
