@@ -10,6 +10,7 @@ import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from scrapr.extraction.extract import Extraction, extract
 from scrapr.extraction.rules import Rules, compile_rules
@@ -162,7 +163,7 @@ def _mutate(page: str, chance: random.Random) -> str:
 @pytest.mark.parametrize("path", PAGES, ids=[path.parent.name for path in PAGES])
 def test_a_page_torn_apart_still_gives_json(path: Path) -> None:
     configuration = orjson.loads((path.parent / "configuration.json").read_bytes())["scraper"]
-    wild = {
+    wild: dict[str, JsonValue] = {
         "all": ["*@html | html2text"],
         "n": {"$scope": ":not(p)", "$select": [{"t": "a b ~ c, a", "v": ["> *"]}]},
     }
