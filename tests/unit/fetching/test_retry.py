@@ -41,7 +41,7 @@ def test_a_fault_that_would_come_again_is_not(reason: str) -> None:
 
 def test_a_refusal_is_never_tried_again() -> None:
     for reason in ("refused-address", "refused-url", "robots"):
-        assert decide(FetchRefused(reason, "x", url="http://x/")) is None  # type: ignore[arg-type]  # each is one
+        assert decide(FetchRefused(reason, "x", url="http://x/")) is None
 
 
 def test_the_host_says_when() -> None:

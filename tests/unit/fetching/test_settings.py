@@ -20,16 +20,16 @@ DOCS = Path(__file__).parents[3] / "docs" / "fetching.md"
 
 def test_networks_are_read_from_a_list_and_from_text() -> None:
     expected = (ip_network("127.0.0.0/8"), ip_network("fd00::/8"), ip_network("10.1.2.3"))
-    assert FetchSettings(allow="127.0.0.0/8, fd00::/8,10.1.2.3,").allow == expected  # type: ignore[arg-type]  # as text
-    assert FetchSettings(allow=["127.0.0.0/8", "fd00::/8", "10.1.2.3"]).allow == expected  # type: ignore[arg-type]
-    assert FetchSettings(allow="").allow == ()  # type: ignore[arg-type]  # as in an empty variable
-    assert FetchSettings(ports="80,8000").ports == (80, 8000)  # type: ignore[arg-type]  # as text
+    assert FetchSettings(allow="127.0.0.0/8, fd00::/8,10.1.2.3,").allow == expected  # as text
+    assert FetchSettings(allow=["127.0.0.0/8", "fd00::/8", "10.1.2.3"]).allow == expected
+    assert FetchSettings(allow="").allow == ()  # as in an empty variable
+    assert FetchSettings(ports="80,8000").ports == (80, 8000)  # as text
 
 
 @pytest.mark.parametrize("allow", ["10.1.2.3/8", "localhost", "all", "10.0.0.0/8;fd00::/8", "300.1.1.1"])
 def test_what_is_no_network_is_refused(allow: str) -> None:
     with pytest.raises(ValidationError):
-        FetchSettings(allow=allow)  # type: ignore[arg-type]  # as text
+        FetchSettings(allow=allow)  # as text
 
 
 @pytest.mark.parametrize("user_agent", ["", "x", "a\r\nHost: b", "1.0", "ü/1", "a" * 600])
