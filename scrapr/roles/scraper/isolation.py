@@ -171,8 +171,10 @@ class _Cell:
 
     async def kill(self) -> int:
         """End the process; its exit code."""
-        with suppress(ProcessLookupError):
-            self._process.kill()
+        # Not by the process's own `kill`, which would take the exit code of one that died already for itself.
+        if self._process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGKILL)
         self._questions.close()
         while await self._answers.read(PIECE):
             pass

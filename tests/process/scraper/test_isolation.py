@@ -8,7 +8,7 @@ import pickle
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
@@ -16,14 +16,18 @@ import pytest
 
 from scrapr.extraction.extract import extract
 from scrapr.extraction.rules import compile_rules
+from scrapr.fetching.client import Client
+from scrapr.fetching.page import Page, Validators
+from scrapr.fetching.settings import FetchSettings
 from scrapr.fetching.suspicion import suspicion
 from scrapr.model.errors import Invalid, TooLarge
+from scrapr.model.item import JSON
 from scrapr.roles.scraper import cell, isolation
 from scrapr.roles.scraper.isolation import HostilePage, Isolation
+from scrapr.roles.scraper.reading import Reader
 from scrapr.roles.scraper.settings import ScraperSettings
 from tests.conftest import Until
 
-Note = Callable[[str, object], None]
 URL = "https://shop.example/page"
 QUICK = ScraperSettings(cells=2, cell_seconds=1.5, cell_memory=128)
 MEMORY_MOST = 512 * 2**20
@@ -53,6 +57,11 @@ async def isolated() -> AsyncIterator[Isolation]:
     await opened.close()
 
 
+def note(name: str, figure: str) -> None:
+    """Say a figure to whoever runs the tests with -s."""
+    sys.stdout.write(f"{name}: {figure}\n")
+
+
 async def tick(gaps: list[float]) -> None:
     """Note how long the event loop was away, again and again."""
     while True:
@@ -79,15 +88,11 @@ async def suffer(isolated: Isolation, selector: object, text: str) -> tuple[str,
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-async def test_a_hostile_page_ends_within_its_limit_by_name(
-    isolated: Isolation, name: str, record_property: Note
-) -> None:
+async def test_a_hostile_page_ends_within_its_limit_by_name(isolated: Isolation, name: str) -> None:
     text, selector = HOSTILE[name]
     await isolated.extract(compile_rules("p"), "<p>x", URL, why="")
     outcome, seconds, blocked = await suffer(isolated, selector, text)
-    record_property(
-        "outcome", f"{outcome} after {seconds:.2f} s; the loop stood still for {blocked * 1000:.0f} ms"
-    )
+    note("outcome", f"{outcome} after {seconds:.2f} s; the loop stood still for {blocked * 1000:.0f} ms")
     assert (
         outcome.endswith(" items")
         or (URL in outcome and "hostile-page: " in outcome)
@@ -221,12 +226,38 @@ async def test_more_values_than_a_page_may_give_are_refused(
     assert outcome == f"{URL}: hostile-page: gives more than 1 MiB of values (399999 tags)"
 
 
-async def test_a_great_many_values_do_not_stop_the_loop(isolated: Isolation, record_property: Note) -> None:
+async def test_a_great_many_values_do_not_stop_the_loop(isolated: Isolation) -> None:
     text = "<p>" + "</p><p>".join(map(str, range(190_000)))
     outcome, seconds, blocked = await suffer(isolated, ["p"], text)
-    record_property("outcome", f"{seconds:.2f} s; the loop stood still for {blocked * 1000:.0f} ms")
+    note("outcome", f"{seconds:.2f} s; the loop stood still for {blocked * 1000:.0f} ms")
     assert outcome == "190000 items"
     assert blocked < BLOCKED_MOST
+
+
+@pytest.mark.parametrize("selector", ["p", ["div div"], "div:last-child@html"])
+async def test_a_page_that_is_not_yet_suspicious_does_not_stop_the_loop(
+    isolated: Isolation, selector: JSON
+) -> None:
+    text = "<div>" * 5900
+    page = Page(
+        URL,
+        200,
+        text,
+        charset="utf-8",
+        content_type="",
+        validators=Validators(),
+        unchanged=False,
+        size=0,
+        seconds=0,
+    )
+    gaps: list[float] = [0.0]
+    async with Client(FetchSettings()) as fetcher:
+        ticking = asyncio.get_running_loop().create_task(tick(gaps))
+        await Reader(fetcher, isolated, QUICK, None).read(compile_rules(selector), page)
+        ticking.cancel()
+    note("blocked", f"{max(gaps) * 1000:.0f} ms")
+    assert not isolated._idle
+    assert max(gaps) < BLOCKED_MOST
 
 
 @pytest.mark.parametrize("wrong", [os.system, cell.work, Path, {1: print}])
@@ -249,7 +280,7 @@ def test_a_selector_of_100_000_characters_is_refused(selector: str) -> None:
     assert time.perf_counter() - started < 1
 
 
-async def test_what_a_suspicious_page_costs_more(isolated: Isolation, record_property: Note) -> None:
+async def test_what_a_suspicious_page_costs_more(isolated: Isolation) -> None:
     """No bound but a very loose one; the figure is for who reads it."""
     await isolated.extract(ORDINARY, LARGE, URL, why="large")
     for name, text in (("small", "<li><h3>1"), ("7,000 tags", LARGE[:90_000]), ("120,000 tags", LARGE)):
@@ -261,5 +292,5 @@ async def test_what_a_suspicious_page_costs_more(isolated: Isolation, record_pro
         for _ in range(5):
             await isolated.extract(ORDINARY, text, URL, why="")
         there = (time.perf_counter() - started) / 5
-        record_property(name, f"{here * 1000:.2f} ms in a thread, {there * 1000:.2f} ms in a process")
+        note(name, f"{here * 1000:.2f} ms in a thread, {there * 1000:.2f} ms in a process")
         assert there < 10 * here + 0.5
