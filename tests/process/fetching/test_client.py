@@ -43,7 +43,7 @@ async def test_a_page_comes_with_its_text_and_what_identifies_it(serve: Any, cli
 
 
 async def test_a_request_says_who_asks_and_what_it_reads(serve: Any, connect: Any) -> None:
-    seen = {}
+    seen: dict[str, str] = {}
 
     async def answer(request: web.Request) -> web.StreamResponse:
         seen.update(request.headers)
@@ -110,6 +110,7 @@ async def test_connections_are_kept_and_used_again(serve: Any, client: Client) -
     ports = set()
 
     async def answer(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
         ports.add(request.transport.get_extra_info("peername")[1])
         if request.path == "/404":
             return html(status=404)

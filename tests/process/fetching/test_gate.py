@@ -205,7 +205,7 @@ async def test_an_allowed_network_is_visited(serve: Any, connect: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def certificate(tmp_path_factory: Any) -> Path:
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A key and a certificate for 127.0.0.1 and 127.0.0.2 that is its own authority, in one file."""
     folder = tmp_path_factory.mktemp("tls")
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=test"]
@@ -263,13 +263,13 @@ async def test_https_never_redirects_to_a_private_place_even_if_that_is_allowed(
 ) -> None:
     asked = []
 
-    async def inside(request: web.Request) -> None:
+    async def inside(request: web.Request) -> web.StreamResponse:
         asked.append(request.path)
         return web.Response(text="secret", content_type="text/html")
 
     inside_url = await serve(inside, "127.0.0.2")
 
-    async def outside(request: web.Request) -> None:
+    async def outside(request: web.Request) -> web.StreamResponse:
         if request.path == "/here":
             return web.Response(text="same origin", content_type="text/html")
         return web.Response(status=302, headers={"Location": request.query["to"]})

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import brotli
+import brotli  # type: ignore[import-untyped]  # it ships no types
 import psutil
 import pytest
 from aiohttp import web
@@ -61,7 +61,8 @@ def bomb(coding: str) -> bytes:
         return b"".join(packer.compress(zeros) for _ in range(512)) + packer.flush()
     if coding == "br":
         press = brotli.Compressor(quality=1)
-        return b"".join(press.process(zeros) for _ in range(512)) + press.finish()
+        packed: bytes = b"".join(press.process(zeros) for _ in range(512)) + press.finish()
+        return packed
     squeeze = zstd.ZstdCompressor()
     return b"".join(squeeze.compress(zeros) for _ in range(512)) + squeeze.flush()
 

@@ -35,7 +35,7 @@ class Site:
         self.asked: list[str] = []
         self.times: list[float] = []
 
-    async def __call__(self, request: web.Request) -> None:
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path)
         if request.path == "/robots.txt":
             return web.Response(text=self.robots, status=self.status)
@@ -191,6 +191,7 @@ async def test_a_turn_that_would_come_too_late_is_a_failure(serve: Any, connect:
     await client.fetch(Request(url))
     failure = await fail(client, url)
     assert failure.reason == "busy"
+    assert failure.retry_after is not None
     assert 58 < failure.retry_after <= 60
 
 
@@ -296,6 +297,7 @@ async def test_a_retry_after_that_is_too_far_away_is_a_failure_that_tells_it(
     assert (failure.status, failure.retry_after) == (503, 7200)
     failure = await fail(client, url)  # the host is now left alone by all
     assert failure.reason == "busy"
+    assert failure.retry_after is not None
     assert failure.retry_after > 3500
 
 

@@ -72,11 +72,11 @@ async def test_a_redirect_to_nowhere_is_a_failed_page(serve: Any, client: Client
 async def test_secrets_stay_with_their_origin(serve: Any, client: Client) -> None:
     seen = []
 
-    async def far(request: web.Request) -> None:
+    async def far(request: web.Request) -> web.StreamResponse:
         seen.append(dict(request.headers))
         return to(f"{near_url}/back")
 
-    async def near(request: web.Request) -> None:
+    async def near(request: web.Request) -> web.StreamResponse:
         seen.append(dict(request.headers))
         return to(far_url) if request.path == "/" else web.Response(text="x", content_type="text/html")
 
@@ -129,13 +129,13 @@ async def test_a_post_becomes_a_get_where_browsers_make_it_one(
 async def test_a_body_is_not_carried_to_another_origin(serve: Any, client: Client) -> None:
     seen = []
 
-    async def far(request: web.Request) -> None:
+    async def far(request: web.Request) -> web.StreamResponse:
         seen.append(request.path)
         return web.Response(text="x", content_type="text/html")
 
     far_url = await serve(far)
 
-    async def near(request: web.Request) -> None:
+    async def near(request: web.Request) -> web.StreamResponse:
         return to(far_url, 307)
 
     assert (await fail(client, await serve(near), method="POST", body=b"q")).reason == "redirects"

@@ -17,7 +17,7 @@ from scrapr.fetching.settings import FetchSettings
 SECRET = "s3cr3t-v4lue"
 
 
-def secret_request(url: str, **kwargs: Any) -> None:
+def secret_request(url: str, **kwargs: Any) -> Request:
     return Request(
         url,
         method="POST",
@@ -32,7 +32,7 @@ def secret_request(url: str, **kwargs: Any) -> None:
 async def test_no_secret_is_in_a_repr_a_failure_or_a_log(
     serve: Any, client: Client, caplog: Any, capfd: Any
 ) -> None:
-    seen = {}
+    seen: dict[str, str] = {}
 
     async def answer(request: web.Request) -> web.StreamResponse:
         seen.update(request.headers, body=await request.text())
