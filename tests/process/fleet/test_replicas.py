@@ -15,18 +15,22 @@ import pytest
 
 from scrapr.fleet.replica import Replica, ReplicaSpec
 from scrapr.model import errors
+from tests.conftest import Until
 
 
 async def find(den: Any, name: str) -> Replica:
-    return next(replica for replica in await den.fleet.replicas() if replica.name == name)
+    replicas: tuple[Replica, ...] = await den.fleet.replicas()
+    return next(replica for replica in replicas if replica.name == name)
 
 
-async def wait_for_exit(den: Any, until: Any, name: str) -> Replica:
+async def wait_for_exit(den: Any, until: Until, name: str) -> Replica:
     async def exited() -> Replica | None:
         replica = await find(den, name)
         return replica if replica.state == "exited" else None
 
-    return await until(exited)
+    replica = await until(exited)
+    assert replica is not None
+    return replica
 
 
 async def test_a_started_replica_is_listed_with_its_labels(den: Any) -> None:
