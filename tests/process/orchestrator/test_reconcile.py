@@ -118,7 +118,7 @@ async def test_a_deleted_and_added_configuration_costs_no_replica_within_the_coo
     await world.config.put(2)
 
     async def wanted() -> bool:
-        return (await orchestrator.get("/pools"))["pools"][0]["running"] == 2
+        return bool((await orchestrator.get("/pools"))["pools"][0]["running"] == 2)
 
     await until(wanted)
     assert await world.running() == before
@@ -171,7 +171,7 @@ async def test_without_config_dead_replicas_are_replaced_and_it_is_said_once(wor
         await world.config.leave()
 
         async def away() -> bool:
-            return (await orchestrator.get("/pools"))["config"] != "ok"
+            return bool((await orchestrator.get("/pools"))["config"] != "ok")
 
         await until(away)
         for _ in range(2):
