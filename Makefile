@@ -10,7 +10,7 @@ INSTALLED := $(VENV)/.installed
 .PHONY: help install demo test lint types architecture check bench-flow bench-engine bench-extraction docs lock image clean
 
 help: ## Show these targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
 
 $(INSTALLED): $(LOCK)/development.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "scrapr needs Python 3.11 or newer; try: make PYTHON=python3.12")'
@@ -53,7 +53,7 @@ docs: $(INSTALLED) ## Write the reference pages anew
 	$(BIN)/python -m docs.reference
 
 lock: ## Lock the dependencies anew (needs uv)
-	$(COMPILE) pyproject.toml --extra embedded --group dev --output-file $(LOCK)/development.txt
+	$(COMPILE) pyproject.toml --extra embedded --extra browser --group dev --output-file $(LOCK)/development.txt
 	$(COMPILE) pyproject.toml --constraints $(LOCK)/development.txt --output-file $(LOCK)/image.txt
 	$(COMPILE) --group build --constraints $(LOCK)/development.txt --output-file $(LOCK)/build.txt
 
