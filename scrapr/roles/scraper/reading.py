@@ -127,7 +127,13 @@ class Reader:
         try:
             lacks = partial(self.lacks, all_rules)
             page = await self._fetcher.fetch(
-                Request(url=url, options=self._options, source=self._source, lacks=lacks)
+                Request(
+                    url=url,
+                    expect="any" if any(rules.reads_json for rules in all_rules) else "html",
+                    options=self._options,
+                    source=self._source,
+                    lacks=lacks,
+                )
             )
         except FetchFailed as failure:
             # What may come another time must not empty fields that are filled: then the page as a whole fails.

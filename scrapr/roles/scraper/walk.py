@@ -132,6 +132,7 @@ class Walk:
     def _request(self, url: str, validators: Validators | None = None) -> Request:
         return Request(
             url=url,
+            expect="any" if self._rules.reads_json else "html",
             options=self._options,
             source=self._source,
             validators=validators,
