@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from scrapr.roles.scraper.crawl import Counts, Stop, Trail, conclude
 
 PAGE = "http://site/page"
 
 
-def walk(trail: Trail, links: dict[str, str | None], start: str) -> tuple[list[str], Stop]:
+def walk(trail: Trail, links: Mapping[str, str | None], start: str) -> tuple[list[str], Stop]:
     """Follow `links` from `start`; the pages visited and why it ended."""
     visited, at = [], start
     while True:
@@ -133,7 +136,7 @@ def test_counts_add_up_over_pages() -> None:
 
 
 def test_the_fill_rate_is_the_part_of_the_items_in_which_a_field_is_not_empty() -> None:
-    items = [{"a": "x", "b": None, "c": 0}, {"a": "", "b": [], "c": False}]
+    items: list[dict[str, JsonValue]] = [{"a": "x", "b": None, "c": 0}, {"a": "", "b": [], "c": False}]
     counts = Counts().read(items, matches={}, unconverted={"b": 1}).read([{"a": "y"}], matches={})
     assert counts.fill(("a", "b", "c", "d")) == {"a": 0.6667, "b": 0.0, "c": 0.6667, "d": 0.0}
     assert counts.unconverted == {"b": 1}
