@@ -108,8 +108,8 @@ class Site:
             raise web.HTTPNotFound
         response = await page()
         if self.tags and isinstance(response, web.Response) and isinstance(response.body, bytes):
-            response.etag = blake2b(response.body, digest_size=8).hexdigest()
-            if request.if_none_match and request.if_none_match[0].value == response.etag.value:
+            tag = response.etag = blake2b(response.body, digest_size=8).hexdigest()
+            if request.if_none_match and request.if_none_match[0].value == tag:
                 raise web.HTTPNotModified
         return response
 

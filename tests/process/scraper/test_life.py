@@ -122,7 +122,7 @@ async def test_a_lost_claim_ends_its_run_without_a_word(world: World, until: Unt
         await world.config.remove("c1")
 
         async def dropped() -> bool:
-            return await world.get(f"{url}/configurations") == []
+            return bool(await world.get(f"{url}/configurations") == [])
 
         await until(dropped)
         await settle(world, url)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiohttp import web
 
 from scrapr.fetching.settings import FetchSettings
@@ -11,7 +13,7 @@ from tests.conftest import Until
 from tests.process.scraper.peers import POLITE_ENOUGH, World
 
 
-async def run_once(world: World, until: Until, **changes: object) -> Run:
+async def run_once(world: World, until: Until, **changes: Any) -> Run:
     """Let a scraper run one configuration; how that ended, as the datasource heard."""
     await world.config.put(world.configuration(**changes))
     async with world.scraper():
@@ -255,7 +257,8 @@ async def test_links_are_followed_and_each_page_is_fetched_once(world: World, un
     world.site.show("/maker", ["Maker"])
     run = await run_once(world, until, scraper=linking(world))
     assert (run.outcome, run.items, run.error) == ("complete", 3, None)
-    assert [item["detail"]["maker"] for item in world.datasource.batches[run.run, 1].data] == ["Maker"] * 3
+    items: Any = world.datasource.batches[run.run, 1].data
+    assert [item["detail"]["maker"] for item in items] == ["Maker"] * 3
     assert sorted(world.site.visits) == ["/1", "/a", "/b", "/maker", "/maker"]
 
 
@@ -268,7 +271,8 @@ async def test_a_followed_page_that_is_gone_leaves_its_part_empty_and_is_told(
     assert (run.outcome, run.items) == ("complete", 2)
     assert run.error is not None
     assert "/gone" in run.error
-    first, second = world.datasource.batches[run.run, 1].data
+    items: Any = world.datasource.batches[run.run, 1].data
+    first, second = items
     assert "text" in first["detail"]
     assert not second.get("detail", {}).get("text")
 

@@ -149,7 +149,9 @@ async def test_pages_with_links_to_follow_are_always_read(world: World, until: U
         world.site.show("/a", ["changed"])
         second = await again()
     assert (second.items, second.unchanged_pages) == (1, 0)
-    assert "changed" in world.datasource.batches[second.run, 1].data[0]["detail"]["text"]
+    [item] = world.datasource.batches[second.run, 1].data
+    assert isinstance(item["detail"], dict)
+    assert "changed" in str(item["detail"]["text"])
 
 
 async def test_an_unchanged_empty_site_stays_empty(world: World, until: Until) -> None:
