@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 import socket
 import subprocess
 import time
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -64,6 +66,19 @@ def find(program: binaries.Program) -> Path:
 def free_port() -> Callable[[], int]:
     """A function that finds a free port of 127.0.0.1."""
     return find_free_port
+
+
+@pytest.fixture
+def dropped_sockets() -> Iterator[None]:
+    """For tests whose server is away: PyMongo and redis-py drop a socket that they were just opening.
+
+    Python tells of it when it collects the socket, which may be in any later test. So collect it here.
+    Ask for it before all others (`usefixtures` does), so that it ends after the event loop.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "unclosed", ResourceWarning)
+        yield
+        gc.collect()
 
 
 @pytest.fixture(scope="session")

@@ -58,6 +58,7 @@ async def test_a_process_that_dies_is_forgotten_after_its_time(redis: Redis) -> 
     assert 0 < await redis.pttl(key) <= 5000
 
 
+@pytest.mark.usefixtures("dropped_sockets")
 async def test_peers_are_still_known_when_the_registry_is_away_or_has_forgotten_them(
     redis: Redis, free_port: Any
 ) -> None:

@@ -74,6 +74,7 @@ async def test_a_collection_never_seen_is_unavailable(lone_world: World, until: 
     await until(lambda: _answers(endpoint, 200))
 
 
+@pytest.mark.usefixtures("dropped_sockets")
 async def test_without_redis_it_serves_from_memory(world: World, no_redis: Redis, until: Until) -> None:
     endpoint = await world.start_endpoint(redis=no_redis)
     await world.add("letters")

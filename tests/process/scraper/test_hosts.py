@@ -153,6 +153,7 @@ async def test_one_that_is_cancelled_while_it_waits_leaves_nothing_taken(redis: 
             await enter(other)
 
 
+@pytest.mark.usefixtures("dropped_sockets")
 async def test_without_redis_each_scraper_goes_on_with_its_own_limits(free_port: Callable[[], int]) -> None:
     nobody = RedisSettings(url=SecretStr(f"redis://127.0.0.1:{free_port()}"))
     async with AsyncExitStack() as stack:

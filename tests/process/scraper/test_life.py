@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 
+import pytest
 from pydantic import SecretStr
 
 from scrapr.model.batch import Run
@@ -274,6 +275,7 @@ async def test_stopping_cuts_a_run_that_takes_too_long_and_the_next_scraper_begi
     assert (runs[1].outcome, runs[1].items, runs[1].unchanged_items) == ("complete", 1, 1)
 
 
+@pytest.mark.usefixtures("dropped_sockets")
 async def test_scraping_goes_on_while_redis_is_away(
     world: World, until: Until, free_port: Callable[[], int]
 ) -> None:

@@ -91,6 +91,7 @@ async def test_the_token_of_an_idle_stream_moves(database: Database, until: Any)
         task.cancel()
 
 
+@pytest.mark.usefixtures("dropped_sockets")
 async def test_a_mongodb_that_does_not_answer_is_unavailable(free_port: Any) -> None:
     settings = MongoSettings(
         url=SecretStr(f"mongodb://127.0.0.1:{free_port()}/?directConnection=true"), timeout=0.2
@@ -100,8 +101,7 @@ async def test_a_mongodb_that_does_not_answer_is_unavailable(free_port: Any) -> 
             await mongo.ping(database)
 
 
-# redis-py leaves the socket of a refused connection to the garbage collector.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("dropped_sockets")
 async def test_a_redis_that_does_not_answer_is_unavailable(free_port: Any) -> None:
     settings = RedisSettings(url=SecretStr(f"redis://127.0.0.1:{free_port()}"), timeout=0.2)
     async with redis_storage.connect(settings) as client:
