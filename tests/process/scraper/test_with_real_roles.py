@@ -86,13 +86,21 @@ async def test_a_posted_configuration_becomes_records_and_stays_fresh(
             return Run.model_validate(started["runs"][0])
 
         async def reduced(again: Run) -> ReducedRun | None:
-            runs = await datasource.runs(configuration=configuration.id)
-            return next((each for each in runs if _is_reduced(each) and each.run == again.run), None)
+            return next(
+                (
+                    each
+                    for each in await datasource.runs(configuration=configuration.id)
+                    if _is_reduced(each) and each.run == again.run
+                ),
+                None,
+            )
 
         world.site.show("/2", ["x"])
         again = await run_again()
         assert (again.pages, again.unchanged_pages) == (1, 1)
         told = await until(lambda: reduced(again))
+        assert told is not None
+        assert told.reduction is not None
         # What the unchanged page had stays, what the changed one had goes.
         assert (told.state, told.reduction.kept, told.reduction.removed) == ("healthy", None, 1)
         await until(lambda: records("a", "b", "x"))
