@@ -21,6 +21,8 @@ from scrapr.runtime.settings import DrainSettings
 
 log = structlog.get_logger()
 T = TypeVar("T")
+CANCEL_AGAIN = 0.1
+"""Seconds between two cancellations of the same task."""
 
 
 class State(Enum):
@@ -104,13 +106,16 @@ async def start_unless_stopped(start: Callable[[], Awaitable[T]], stop: asyncio.
 
 
 async def _cancel(tasks: Sequence[asyncio.Task[None]], *, within: float) -> set[asyncio.Task[None]]:
-    """Cancel `tasks`, and after half the time again: some libraries keep a cancellation to themselves."""
+    """Cancel `tasks` again and again: on Python 3.11 `asyncio.wait_for`, and so PyMongo, may keep a cancellation.
+
+    Returns those that are not done `within` seconds.
+    """
     late = set(tasks)
-    for _ in range(2):
+    end = asyncio.get_running_loop().time() + within
+    while late and (left := end - asyncio.get_running_loop().time()) > 0:
         for task in late:
             task.cancel()
-        if late:
-            late = (await asyncio.wait(late, timeout=within / 2))[1]
+        late = (await asyncio.wait(late, timeout=min(left, CANCEL_AGAIN)))[1]
     return late
 
 

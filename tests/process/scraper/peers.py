@@ -344,8 +344,11 @@ async def living(role: Role, directory: Directory, container: str, *, killed: bo
             return
         tasks = [group.create_task(persist(loop)) for loop in loops]
         yield url
-        for task in tasks:
-            task.cancel()
+        pending = set(tasks)
+        while pending:  # again and again: a library may keep a cancellation to itself
+            for task in pending:
+                task.cancel()
+            pending = (await asyncio.wait(pending, timeout=0.05))[1]
 
 
 @asynccontextmanager
