@@ -83,6 +83,8 @@ class Receipt(BaseModel):
     ok: Literal[True] = True
     accepted: int
     duplicate: bool = False
+    unkeyed: int = 0
+    """Items of those accepted that lack a key: they are set aside and become no records."""
     run: str
 
 

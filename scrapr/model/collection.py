@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
 from difflib import get_close_matches
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
+from scrapr.model.times import Time
 from scrapr.model.validation import wrong
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
@@ -37,7 +37,7 @@ class Collection(BaseModel):
     name: str
     version: int
     records: int
-    updated_at: datetime | None = None
+    updated_at: Time | None = None
 
 
 class Collections(BaseModel):

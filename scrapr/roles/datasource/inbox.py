@@ -16,6 +16,7 @@ from pymongo.errors import DuplicateKeyError
 from scrapr.model.batch import Batch, Receipt, Run
 from scrapr.model.errors import Conflict, StaleEpoch, TooLarge, Unavailable
 from scrapr.roles.datasource import documents, health, metrics
+from scrapr.roles.datasource.merge import key_of
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.datasource.standing import Effect, End, Page
 from scrapr.storage.mongo import Database, Document, translated
@@ -54,7 +55,19 @@ class Inbox:
         run = given.run or uuid.uuid4().hex
         is_new = await self._insert(documents.document_of_batch(given, run))
         metrics.ITEMS.inc(len(given.data) if is_new else 0)
-        return Receipt(accepted=len(given.data), duplicate=not is_new, run=run)
+        unkeyed = sum(key_of(item, given.key) is None for item in given.data)
+        if is_new and unkeyed:
+            log.warning(
+                "unkeyed",
+                collection=given.collection,
+                run=run,
+                page=given.page,
+                configuration=given.configuration,
+                key=given.key,
+                items=len(given.data),
+                unkeyed=unkeyed,
+            )
+        return Receipt(accepted=len(given.data), duplicate=not is_new, unkeyed=unkeyed, run=run)
 
     async def _refuse_when_full(self) -> None:
         if monotonic() - self._counted_at > RECOUNT:

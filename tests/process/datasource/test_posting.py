@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from structlog.testing import capture_logs
 
 from scrapr.model.errors import Conflict, Invalid, StaleEpoch, Unavailable
 
@@ -37,11 +38,18 @@ async def post(datasource: Any, body: bytes, path: str = "/v1/items") -> tuple[i
 
 async def test_versioned_and_bare_answer_alike(datasource: Any) -> None:
     body = orjson.dumps({"collection": "c", "data": [{"title": "a"}], "run": "r"})
-    assert await post(datasource, body) == (200, {"ok": True, "accepted": 1, "duplicate": False, "run": "r"})
-    assert await post(datasource, body, "/items") == (
-        200,
-        {"ok": True, "accepted": 1, "duplicate": True, "run": "r"},
-    )
+    receipt = {"ok": True, "accepted": 1, "duplicate": False, "unkeyed": 0, "run": "r"}
+    assert await post(datasource, body) == (200, receipt)
+    assert await post(datasource, body, "/items") == (200, {**receipt, "duplicate": True})
+
+
+async def test_a_receipt_and_a_warning_tell_of_items_without_a_key(datasource: Any) -> None:
+    items: list[Any] = [{"notitle": 1}, {"title": "a"}, {"title": ""}]
+    with capture_logs() as logs:
+        receipt = await datasource.send("hand", *items)
+    assert (receipt.accepted, receipt.unkeyed) == (3, 2)
+    (line,) = [line for line in logs if line["event"] == "unkeyed"]
+    assert (line["log_level"], line["collection"], line["unkeyed"]) == ("warning", "hand", 2)
 
 
 async def test_batches_without_a_run_are_runs_of_their_own(datasource: Any) -> None:
