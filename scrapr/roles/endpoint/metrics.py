@@ -14,5 +14,6 @@ LAG = Histogram(
 LOADS = Counter("scrapr_endpoint_loads_total", "Whole copies loaded", ["source"])
 LOST = Gauge("scrapr_endpoint_collections_lost", "Collections for which the datasource does not answer")
 MADE = Counter("scrapr_endpoint_answers_made_total", "Answers that were not ready and had to be made")
+INDEXED = Counter("scrapr_endpoint_indexes_made_total", "Indexes made because queries lacked them")
 FORWARDED = Counter("scrapr_endpoint_forwarded_total", "Requests answered by a peer", ["outcome"])
 KEPT = Counter("scrapr_endpoint_copies_kept_total", "Writes of last good copies to Redis", ["outcome"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,16 +16,21 @@ from itertools import count
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
+from time import monotonic
 
 from scrapr.model.change import Change
-from scrapr.roles.endpoint import follow
+from scrapr.model.errors import Unavailable
+from scrapr.roles.endpoint import follow, selection, sql
 from scrapr.roles.endpoint.follow import Effect
 from scrapr.roles.endpoint.query import Copy, Page
 from scrapr.roles.endpoint.row import Row
+from scrapr.roles.endpoint.selection import After, Selection
 
 CACHE_KIB = 16_384
 CHECKPOINT = 4000
 """Pages of the log after which they go into the database: rarer is faster, and costs 16 MB."""
+LOOK = 10_000
+"""Steps of SQLite between two looks at the clock: some tens of microseconds."""
 COPIES = "CREATE TABLE copies (id INTEGER PRIMARY KEY, version, total, changed_at, settled)"
 STAGE = """
     CREATE TABLE {table} (created INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, version INTEGER NOT NULL,
@@ -66,6 +72,8 @@ class Mirror:
         # The folder is gone, the open files live on: even a killed process leaves nothing behind.
         self._writing = Lock()
         self._numbers = count(1)
+        self._indexes: dict[int, OrderedDict[str, str]] = {}
+        """By copy, then by columns: the names of indexes, the one used last at the end."""
 
     def stage(self) -> int:
         """A new, empty copy, which nobody sees before it is settled; the answer is its number."""
@@ -105,6 +113,7 @@ class Mirror:
         with self._written():
             self._writer.execute(_of(DROP, table))
             self._writer.execute("DELETE FROM copies WHERE id = ?", (table,))
+            self._indexes.pop(table, None)
 
     def page(self, table: int, *, after: int, limit: int) -> Page:
         """Up to `limit` items in the order of their creation, after the one created as `after`. Raises `Gone`."""
@@ -112,7 +121,60 @@ class Mirror:
             copy = _copy(reader, table)
             found = reader.execute(_of(BODIES, table), (after, limit + 1)).fetchall()
         more = len(found) > limit
-        return Page(copy, [body for _, body in found[:limit]], found[limit - 1][0] if more else None)
+        return Page(
+            copy, [body for _, body in found[:limit]], found[limit - 1][0] if more else None, copy.total
+        )
+
+    def select(
+        self,
+        table: int,
+        wanted: Selection,
+        after: After | None,
+        *,
+        limit: int,
+        counted: int,
+        seconds: float,
+    ) -> Page:
+        """Up to `limit` of the items that are wanted; all of them are counted up to `counted`.
+
+        Raises `Gone`, and `Unavailable` after `seconds`.
+        """
+        name = _of("{table}", table)
+        rows = sql.select(name, wanted, after, limit + 1)
+        total = sql.count(name, wanted, counted)
+        with self._read() as reader, _bounded(reader, seconds):
+            copy = _copy(reader, table)
+            found = reader.execute(rows.text, rows.parameters).fetchall()
+            [(number,)] = reader.execute(total.text, total.parameters)
+        next_ = None
+        if len(found) > limit:
+            created, _, *values = found[limit - 1]
+            place = After(tuple(v.decode() if isinstance(v, bytes) else v for v in values), created)
+            next_ = selection.write_cursor(wanted, place) if wanted.sort else created
+        bodies = [body for _, body, *_ in found[:limit]]
+        return Page(copy, bodies, next_, number if number <= counted else None)
+
+    def lacks(self, table: int, columns: str) -> bool:
+        """Whether a copy has no index on `columns`; one that it has counts as used."""
+        try:
+            self._indexes[table].move_to_end(columns)
+        except KeyError:
+            return True
+        return False
+
+    def index(self, table: int, columns: str, *, most: int) -> None:
+        """Index a copy, in place of the index that was not used for longest where there are `most` already."""
+        with self._written():
+            if not self._writer.execute("SELECT 1 FROM copies WHERE id = ?", (table,)).fetchone():
+                return
+            indexes = self._indexes.setdefault(table, OrderedDict())
+            while len(indexes) >= most:
+                _, oldest = indexes.popitem(last=False)
+                self._writer.execute(f"DROP INDEX {oldest}")
+            if columns not in indexes:
+                name = f"index_{next(self._numbers)}"
+                self._writer.execute(f"CREATE INDEX {name} ON {_of('{table}', table)} ({columns})")
+                indexes[columns] = name
 
     def rows(self, table: int, *, after: int, limit: int) -> list[Row]:
         """Up to `limit` rows in the order of their creation. Raises `Gone`."""
@@ -171,6 +233,20 @@ class Mirror:
                 reader.execute("COMMIT")
         finally:
             self._readers.put(reader)
+
+
+@contextmanager
+def _bounded(reader: sqlite3.Connection, seconds: float) -> Iterator[None]:
+    deadline = monotonic() + seconds
+    reader.set_progress_handler(lambda: monotonic() > deadline, LOOK)
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        raise Unavailable(f"The query takes longer than {seconds:g} s", retry_after=5) from error
+    finally:
+        reader.set_progress_handler(None, 0)
 
 
 def _open(path: Path) -> sqlite3.Connection:

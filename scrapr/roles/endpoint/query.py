@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Annotated, Any
@@ -114,26 +114,44 @@ class Copy:
 
 @dataclass(frozen=True)
 class Page:
-    """A stretch of a collection as it was at one version; `next` is the `created` to go on after."""
+    """A stretch of a collection as it was at one version.
+
+    `next` is the `created` to go on after, or the cursor itself where the order is another; `total` is the number
+    of all records that were asked for, None where nobody counted so far.
+    """
 
     copy: Copy
     bodies: Sequence[bytes]
-    next: int | None
+    next: int | str | None
+    total: int | None
+
+    @property
+    def cursor(self) -> str | None:
+        """The cursor of the page that follows."""
+        return write_cursor(self.next) if isinstance(self.next, int) else self.next
 
 
 class Items(BaseModel):
     """A page of items under `/v1`.
 
+    `total` is null where a query has more than the endpoint counts.
     `last_success_at` is when the datasource last confirmed this version; `stale` tells that this was too long ago.
     """
 
     collection: str
     version: int
     items: list[Item]
-    total: int
+    total: int | None
     next: str | None
     stale: bool
     last_success_at: Time
+
+
+def cut(page: Page, fields: Sequence[str]) -> Page:
+    """The page with no other fields than these, in this order."""
+    items = map(orjson.loads, page.bodies)
+    bodies = [orjson.dumps({name: item[name] for name in fields if name in item}) for item in items]
+    return replace(page, bodies=bodies)
 
 
 def bare(page: Page) -> bytes:
@@ -145,8 +163,8 @@ def full(collection: str, page: Page, *, stale: bool, confirmed_at: float) -> by
     """The shape of `/v1`, an `Items`, out of JSON that is ready."""
     head = {"collection": collection, "version": page.copy.version}
     tail = {
-        "total": page.copy.total,
-        "next": None if page.next is None else write_cursor(page.next),
+        "total": page.total,
+        "next": page.cursor,
         "stale": stale,
         "last_success_at": show(moment(confirmed_at)),
     }

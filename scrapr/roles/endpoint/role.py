@@ -48,18 +48,20 @@ async def build(
         directory=directory,
         token=token,
     )
+    answers = Answers(mirror, settings)
     scrapers = ScraperClient(config.transport.toward(directory.locate("scraper")))
     peers = Peers(directory, session, container=claim.container, patience=settings.forward)
     return Role(
         name="endpoint",
         home="/items",
-        routes=http.routes(service, Answers(mirror, settings), Inputs(scrapers, settings), peers, settings),
+        routes=http.routes(service, answers, Inputs(scrapers, settings), peers, settings),
         loops=(
             Loop("listen-config", service.listen_to_config),
             Loop("hold", service.hold),
             Loop("listen-datasource", service.listen_to_datasource),
             Loop("follow", service.follow),
             Loop("keep", service.keep),
+            Loop("index", answers.index),
         ),
         checks={"claims": service.check},
         release=service.release,

@@ -41,6 +41,14 @@ class EndpointSettings(BaseModel):
     )
     loads: int = Field(2, ge=1, le=64, description="whole copies that are loaded at once")
     readers: int = Field(4, ge=1, le=64, description="queries of the mirror at once")
+    indexes: int = Field(8, ge=1, le=64, description="indexes that queries leave on each collection at most")
+    counted: int = Field(
+        1000,
+        ge=0,
+        le=1_000_000,
+        description="records of a query that are counted at most; beyond, `total` is null",
+    )
+    query: float = Field(5.0, gt=0, le=300, description="seconds after which a query is given up")
     folder: str = Field(
         "", description="folder of the mirror's nameless file; empty: the system's; /dev/shm: in memory"
     )

@@ -100,7 +100,7 @@ async def test_wrong_queries_are_refused_with_what_is_allowed(world: World, endp
         ("/collections/letters/items?limit=10001", "limit", "from 1 to 10000"),
         ("/v1/collections/letters/items?limit=many", "limit", "from 1 to 1000"),
         ("/v1/collections/letters/items?cursor=%24", "cursor", "the `next` of the page before"),
-        ("/v1/collections/letters/items?sort=title", "sort", "limit, cursor"),
+        ("/v1/collections/letters/items?price[under]=1", "price[under]", "lte"),
         ("/v1/collections/letters/changes?since=-1", "since", "from 0"),
     ]:
         answer = await endpoint.get(path)
@@ -108,6 +108,29 @@ async def test_wrong_queries_are_refused_with_what_is_allowed(world: World, endp
         [wrong] = answer.json["errors"]
         assert wrong["field"] == field
         assert allowed in wrong["allowed"]
+
+
+async def test_items_are_filtered_sorted_and_cut_and_go_on_where_they_ended(
+    world: World, endpoint: Endpoint, until: Until
+) -> None:
+    await world.send("letters", "a", "b", "c", price=1)
+    await world.send("letters", "d", "e", price=2)
+    await until(lambda: _holds(endpoint, 5))
+    query = "?sort=-price,title&price[lte]=2&title[ne]=b&fields=title"
+    first = await endpoint.page("letters", f"{query}&limit=3")
+    assert first["items"] == [{"title": "d"}, {"title": "e"}, {"title": "a"}]
+    assert first["total"] == 4
+    await world.send("letters", "d", price=0)
+    await until(lambda: _is_newer(endpoint, first["version"]))
+    rest = await endpoint.page("letters", f"{query}&limit=3&cursor={first['next']}")
+    assert (rest["items"], rest["next"]) == ([{"title": "c"}, {"title": "d"}], None)
+    other = await endpoint.get(f"/v1/items?sort=title&cursor={first['next']}")
+    assert other.status == 422
+    assert "another sort" in other.json["detail"]
+
+
+async def _is_newer(endpoint: Endpoint, version: int) -> bool:
+    return bool((await endpoint.page("letters"))["version"] > version)
 
 
 async def test_an_unknown_collection_is_answered_with_near_names(world: World, endpoint: Endpoint) -> None:

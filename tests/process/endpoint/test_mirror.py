@@ -11,10 +11,12 @@ import orjson
 import pytest
 
 from scrapr.model.change import Change
-from scrapr.roles.endpoint import row
+from scrapr.model.errors import Unavailable
+from scrapr.roles.endpoint import row, sql
 from scrapr.roles.endpoint.follow import Torn
 from scrapr.roles.endpoint.mirror import Gone, Mirror
 from scrapr.roles.endpoint.query import Copy, Page
+from scrapr.roles.endpoint.selection import Filter, Selection, Sort
 
 AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
@@ -127,3 +129,27 @@ def test_a_body_is_text_that_sqlite_can_query(mirror: Mirror) -> None:
         f"SELECT json_extract(body, '$.n') FROM copy_{copy.table} WHERE json_extract(body, '$.n') > 1"
     ).fetchall()
     assert found == [(2,), (3,)]
+
+
+def test_indexes_are_made_within_their_bound_and_go_with_the_copy(mirror: Mirror) -> None:
+    copy = begin(mirror, 50)
+    for name in ("a", "b", "c'"):
+        columns = sql.index(Selection(sort=(Sort(name),))) or ""
+        assert mirror.lacks(copy.table, columns)
+        mirror.index(copy.table, columns, most=2)
+        assert not mirror.lacks(copy.table, columns)
+    assert mirror.lacks(copy.table, sql.index(Selection(sort=(Sort("a"),))) or "")
+    [(number,)] = mirror._writer.execute("SELECT count(*) FROM sqlite_master WHERE name LIKE 'index%'")
+    assert number == 2
+    mirror.drop(copy.table)
+    mirror.index(copy.table, "key", most=2)
+    assert mirror.lacks(copy.table, "key")
+
+
+def test_a_query_that_takes_too_long_is_given_up_and_the_next_one_is_not(mirror: Mirror) -> None:
+    copy = begin(mirror, 5000)
+    wanted = Selection((Filter("n", "gte", (10,)),), (Sort("n", descending=True),))
+    with pytest.raises(Unavailable, match="longer"):
+        mirror.select(copy.table, wanted, None, limit=2, counted=10, seconds=-1)
+    page = mirror.select(copy.table, wanted, None, limit=2, counted=10, seconds=10)
+    assert (numbers(page), page.total) == ([5000, 4999], None)

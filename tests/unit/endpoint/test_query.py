@@ -80,7 +80,7 @@ def test_the_collection_is_named_in_the_query_where_the_path_does_not() -> None:
     st.none() | st.integers(0, 99),
 )
 def test_the_bodies_say_the_page(items: list[dict[str, str | int]], next_: int | None) -> None:
-    page = Page(Copy(1, 7, 9, AT), [orjson.dumps(item) for item in items], next_)
+    page = Page(Copy(1, 7, 9, AT), [orjson.dumps(item) for item in items], next_, 9)
     assert orjson.loads(query.bare(page)) == items
     told = orjson.loads(query.full("ünï", page, stale=True, confirmed_at=AT.timestamp()))
     assert told == {
