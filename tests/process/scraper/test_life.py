@@ -9,12 +9,12 @@ import pytest
 from pydantic import SecretStr
 
 from scrapr.model.batch import Run
-from scrapr.roles.scraper.schedule import Last
 from scrapr.roles.scraper.store import Store
 from scrapr.storage import redis as redis_storage
 from scrapr.storage.settings import RedisSettings
 from tests.conftest import Until
 from tests.process.scraper.peers import World
+from tests.silence import silent
 
 
 def ends(world: World, number: int) -> Callable[[], Awaitable[list[Run]]]:
@@ -76,10 +76,12 @@ async def test_a_run_of_a_killed_scraper_is_made_again_by_the_next(world: World,
     await world.config.put(world.configuration())
     async with world.scraper(killed=True):
 
-        async def remembered() -> dict[str, Last]:
-            return await Store(world.redis, world.settings).load_lasts(["c1"])
+        async def under_way() -> bool:
+            return bool(world.site.visits) and bool(
+                await Store(world.redis, world.settings).load_lasts(["c1"])
+            )
 
-        await until(remembered)
+        await until(under_way)
     gate.set()
     async with world.scraper():
         (run,) = await until(ends(world, 1))
@@ -147,6 +149,49 @@ async def test_scraping_goes_on_while_config_is_away_even_across_a_restart(
             return world.config.joined > 1
 
         await until(back)
+
+
+async def test_a_config_that_hangs_does_not_hold_up_a_restart(world: World, until: Until) -> None:
+    world.site.show("/1", ["a"])
+    await world.config.put(world.configuration(ttl=1))
+    async with world.scraper():
+        await until(ends(world, 1))
+    await world.config.go()
+    done = len(world.datasource.ends)
+    async with silent(world.config.port), world.scraper(killed=True):
+        # A call to config is given up only after three tries of 5 s.
+        await until(ends(world, done + 1), seconds=4)
+
+
+async def test_the_first_claim_that_config_answers_is_a_fresh_one(world: World, until: Until) -> None:
+    await world.config.put(world.configuration())
+    async with world.scraper(killed=True):
+
+        async def kept() -> bool:
+            return await Store(world.redis, world.settings).load_claims("scraper-1") is not None
+
+        await until(kept)
+    await world.config.go()
+    world.config.fresh.clear()
+    async with world.scraper(killed=True) as url:
+
+        async def goes_on() -> bool:
+            return len(await world.get(f"{url}/configurations")) == 1
+
+        await until(goes_on)
+        await world.config.come()
+
+        async def claimed() -> bool:
+            return bool(world.config.fresh)
+
+        await until(claimed, seconds=20)
+        await world.config.hint()
+
+        async def claimed_again() -> bool:
+            return len(world.config.fresh) > 1
+
+        await until(claimed_again)
+    assert world.config.fresh[:2] == [True, False]
 
 
 async def test_nothing_is_lost_while_the_datasource_is_away(world: World, until: Until) -> None:
