@@ -152,12 +152,22 @@ class Inbox:
         return True
 
     async def _check_replay(self, document: Document) -> None:
+        """Refuse what only has the id of something else: acknowledged as a replay, it would be lost."""
         with translated():
-            stored = await self.batches.find_one({"_id": document["_id"]}, {"collection": 1})
-        if stored and stored["collection"] != document["collection"]:
+            stored = await self.batches.find_one({"_id": document["_id"]}, {"collection": 1, "digest": 1})
+        if stored is None:
+            return
+        if stored["collection"] != document["collection"]:
             raise Conflict(
                 f"Run {document['run']} belongs to the collection {stored['collection']}; "
                 "a run feeds one collection"
+            )
+        # Ends have no digest, nor have batches that were kept before there were any.
+        if stored.get("digest", document.get("digest")) != document.get("digest"):
+            metrics.BATCHES.labels("conflict").inc()
+            raise Conflict(
+                f"Page {document['page']} of run {document['run']} is here already with other items; "
+                "send these as another page or run"
             )
 
     async def waiting(self, collection: str) -> tuple[list[Page], bool]:

@@ -134,6 +134,15 @@ async def test_an_epoch_seen_by_one_replica_binds_the_others(start: Any) -> None
         await second.send("c", {"title": "a"}, run="s", configuration="x", epoch=7)
 
 
+async def test_a_page_sent_again_with_other_items_is_refused_and_named(datasource: Any) -> None:
+    sent = {"title": "a", "n": 1, "deep": {"x": 1, "y": 2}}
+    await datasource.send("c", sent, run="r", page=2)
+    again = await datasource.send("c", {"deep": {"y": 2, "x": 1}, "n": 1, "title": "a"}, run="r", page=2)
+    assert again.duplicate
+    with pytest.raises(Conflict, match="Page 2 of run r"):
+        await datasource.send("c", {**sent, "n": 2}, run="r", page=2)
+
+
 async def test_a_run_feeds_one_collection(datasource: Any) -> None:
     await datasource.send("c", {"title": "a"}, run="r")
     with pytest.raises(Conflict, match="collection c"):

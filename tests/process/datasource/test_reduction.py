@@ -32,14 +32,15 @@ async def test_the_body_of_the_thesis_becomes_records_in_the_shape_of_the_thesis
 
 
 async def test_a_batch_sent_twice_is_reduced_once(datasource: Any, until: Any) -> None:
-    first = await datasource.send("c", {"title": "a", "item": "1"}, run="r", page=1)
+    first = await datasource.send("c", {"title": "a", "n": 1}, run="r", page=1)
+    await datasource.send("c", {"title": "a", "n": 2}, run="r", page=2)
     await until(datasource.reduced)
-    again = await datasource.send("c", {"title": "a", "item": "2"}, run="r", page=1)
+    again = await datasource.send("c", {"title": "a", "n": 1}, run="r", page=1)
     assert (first.duplicate, again.duplicate, again.accepted) == (False, True, 1)
-    await datasource.send("c", {"title": "b"}, run="r", page=2)
+    await datasource.send("c", {"title": "b"}, run="r", page=3)
     await until(datasource.reduced)
-    assert await datasource.values("c") == {"a": {"title": "a", "items": ["1"]}, "b": {"title": "b"}}
-    assert len(await datasource.changes("c")) == 2
+    assert await datasource.values("c") == {"a": {"title": "a", "n": 2}, "b": {"title": "b"}}
+    assert len(await datasource.changes("c")) == 3
 
 
 async def test_a_joined_client_is_told_of_each_change_in_order(
