@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import Any, TypeAlias
 
 from bson.errors import InvalidDocument
-from pymongo import InsertOne, ReplaceOne, UpdateMany, UpdateOne
+from pymongo import InsertOne, ReplaceOne, ReturnDocument, UpdateMany, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
@@ -80,15 +80,25 @@ class Ledger:
             if aside := [_aside(fold, page, self._unkeyed_most) for page in pages if page.id in fold.unkeyed]:
                 await self._unkeyed.insert_many(aside, session=session)
 
-    async def end(self, fold: Fold, end: End, reduction: Document) -> None:
-        """Write a part of a run's end; with the last part, the run learns what its `reduction` was."""
+    async def end(self, fold: Fold, end: End, reduction: Document) -> int | None:
+        """Write a part of a run's end; with the last part, the run learns what its `reduction` was.
+
+        Tells how many records all parts so far removed; None where the run is not known any more.
+        """
         async with self._transaction() as session:
             await self._write(fold, session)
             learned: Document = {"$inc": {"removed": len(fold.removed)}}
             if fold.effects:
                 await self._mark([_reduced(id_, effect) for id_, effect in fold.effects.items()], session)
                 learned["$set"] = {"reduction": reduction}
-            await self._runs.update_one({"_id": end.run}, learned, session=session)
+            run = await self._runs.find_one_and_update(
+                {"_id": end.run},
+                learned,
+                projection={"removed": 1},
+                return_document=ReturnDocument.AFTER,
+                session=session,
+            )
+        return None if run is None else int(run["removed"])
 
     async def _write(self, fold: Fold, session: AsyncClientSession) -> None:
         name = fold.before.name

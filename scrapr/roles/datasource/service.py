@@ -137,10 +137,20 @@ class Reducer:
         kept, unseen = await self._find_unseen(standing, end, list(effects.values()), whole=whole)
         is_last = len(unseen) < self._settings.gather_items
         part = removal.forget(standing, end, unseen, is_last=is_last)
-        await self._ledger.end(part, end, _reduction(effects, kept))
+        reduction = _reduction(effects, kept)
+        removed = await self._ledger.end(part, end, reduction)
         _count(part, 1 if is_last else 0)
         if is_last:
-            log.info("run", run=end.run, configuration=end.configuration, kept=kept, **_canonical(part))
+            told = {name: reduction[name] for name in ("created", "updated", "unkeyed", "kept")}
+            log.info(
+                "run",
+                run=end.run,
+                configuration=end.configuration,
+                collection=collection,
+                version=part.after.version,
+                removed=removed,
+                **told,
+            )
         return is_last
 
     async def _find_unseen(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from scrapr.model.batch import ReducedRun, Reduction
 
@@ -49,6 +50,16 @@ async def test_what_a_complete_run_did_not_see_is_removed_with_a_change(datasour
     ]
     (collection,) = await datasource.client.collections()
     assert (collection.records, collection.version) == (3, 7)
+
+
+async def test_a_run_is_logged_with_what_all_of_it_did(start: Any, until: Any) -> None:
+    datasource = await start(reconcile=3600, gather_items=2)
+    await run(datasource, until, "r1", *"abcdefgh")
+    with capture_logs() as logs:
+        await run(datasource, until, "r2", *"abcdi")
+    (line,) = [line for line in logs if line["event"] == "run"]
+    assert (line["run"], line["created"], line["updated"], line["removed"]) == ("r2", 1, 0, 4)
+    assert (line["log_level"], line["version"]) == ("info", 13)
 
 
 async def test_what_comes_back_is_created_anew(datasource: Any, until: Any) -> None:
