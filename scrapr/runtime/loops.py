@@ -32,15 +32,23 @@ async def persist(loop: Loop) -> None:
 
     Every other error ends the process: it is ours, and a restart is the cure.
     """
+    clock = asyncio.get_running_loop()
     failures = 0
     while True:
-        started = asyncio.get_running_loop().time()
+        started = clock.time()
+        recovery = clock.call_later(CONTACT, _tell_recovered, loop.name) if failures else None
         try:
             return await loop.run()
         except Unavailable as error:
-            if asyncio.get_running_loop().time() - started > CONTACT:
-                failures = 0
-            failures += 1
-            if failures == 1:
-                log.warning("lost", loop=loop.name, reason=error.detail)
-            await asyncio.sleep(max(error.retry_after or 0, backoff.delay(failures)))
+            lost = error
+        finally:
+            if recovery:
+                recovery.cancel()
+        failures = 1 if clock.time() - started >= CONTACT else failures + 1
+        if failures == 1:
+            log.warning("lost", loop=loop.name, reason=lost.detail)
+        await asyncio.sleep(max(lost.retry_after or 0, backoff.delay(failures)))
+
+
+def _tell_recovered(name: str) -> None:
+    log.info("recovered", loop=name)

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from scrapr.model.errors import Refused, Unavailable
-from scrapr.runtime import backoff
+from scrapr.runtime import backoff, loops
 from scrapr.runtime.lifecycle import Exit, Lifecycle, State, start_unless_stopped
 from scrapr.runtime.loops import Loop
 from scrapr.runtime.settings import DrainSettings
@@ -81,6 +82,24 @@ async def test_a_loop_that_is_unavailable_is_tried_again() -> None:
 
     code, _ = await live(work, stop=stop)
     assert (code, len(tries)) == (Exit.ASKED, 3)
+
+
+async def test_a_loop_tells_once_that_it_is_lost_and_once_that_it_has_recovered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(loops, "CONTACT", 0.05)
+    stop, tries = asyncio.Event(), []
+
+    async def work() -> None:
+        tries.append(1)
+        if len(tries) < 4:
+            raise Unavailable("not yet")
+        asyncio.get_running_loop().call_later(0.2, stop.set)
+        await for_ever()
+
+    with capture_logs() as told:
+        await live(work, stop=stop)
+    assert [line["event"] for line in told if "loop" in line] == ["lost", "recovered"]
 
 
 async def test_a_loop_that_is_done_is_no_death() -> None:
