@@ -87,8 +87,13 @@ class Memory:
         return replace(self, restarts={**self.restarts, name: self.restarts.get(name, 0) + 1})
 
     def note_leaving(self, replica: Replica) -> Memory:
-        """The memory from the moment on at which the orchestrator stops `replica`."""
-        return replace(self, leaving=self.leaving | {replica.name}, stopped=self.stopped | {life_of(replica)})
+        """The memory from the moment on at which the orchestrator stops `replica`: its earlier deaths are forgotten."""
+        return replace(
+            self,
+            setbacks={name: each for name, each in self.setbacks.items() if name != replica.name},
+            leaving=self.leaving | {replica.name},
+            stopped=self.stopped | {life_of(replica)},
+        )
 
     def note_left(self, name: str) -> Memory:
         """The memory after a stop has ended, one way or the other."""
