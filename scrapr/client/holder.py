@@ -17,6 +17,8 @@ from scrapr.runtime.trigger import Trigger
 log = structlog.get_logger()
 RENEWALS = 3
 """Renewals within a lease: two may fail before the claim is lost."""
+PATIENCE = 0.5
+"""Seconds that the store may take: claims never wait for a store that hangs."""
 
 
 class ClaimStore(Protocol):
@@ -41,6 +43,9 @@ class Holder:
         self._claiming = asyncio.Lock()
         self._released = False
         self._away = False
+        self._answered = False
+        self._lease = 0.0
+        self._unkept: Claims | None = None
         self.claimed = False
         """Whether it is known what is held, be it nothing."""
         self.changed = Trigger()
@@ -56,27 +61,34 @@ class Holder:
         await self._feed.run()
 
     async def hold(self) -> None:
-        """Claim at once, then with every hint, and in time to renew, until cancelled."""
-        async with self._claiming:
-            lease = await self._start()
-        while True:
-            await self._news.wait(timeout=lease / RENEWALS)
-            if self._released:
-                return
+        """Go on with kept claims, claim at once, then with every hint, and in time to renew, until cancelled.
+
+        Raises `Unavailable` where nothing was kept and config does not answer.
+        """
+        await self._go_on()
+        while not self._released:
             try:
-                lease = await self.refresh()
+                await self.refresh()
             except Unavailable as error:
+                if not self.claimed:
+                    raise
                 self._note_away(error)
             else:
                 self._note_back()
+            await self._keep()
+            await self._news.wait(timeout=self._lease / RENEWALS)
 
     async def refresh(self) -> float:
-        """Claim anew now; the answer is the lease in seconds. Raises `Unavailable`."""
+        """Claim anew now; the answer is the lease in seconds. Raises `Unavailable`.
+
+        Until config answered once the claim is a fresh one: the epochs of the process before must end.
+        """
         async with self._claiming:
             if self._released:
                 raise Unavailable("This process is stopping and claims nothing more")
-            known = await self._config.claim(self._request)
-            await self._take(known)
+            known = await self._config.claim(self._request.model_copy(update={"fresh": not self._answered}))
+            self._answered = True
+            self._take(known)
             return known.lease
 
     async def release(self) -> None:
@@ -101,30 +113,27 @@ class Holder:
             log.info("config recovered, claims are renewed", held=len(self._claims))
         self._away = False
 
-    async def _start(self) -> float:
-        try:
-            claims = await self._config.claim(self._request.model_copy(update={"fresh": True}))
-        except Unavailable as error:
-            kept = await self._load()
-            if kept is None:
-                raise
-            log.warning(
-                "config is away, going on with kept claims", reason=error.detail, held=len(kept.claims)
-            )
-            claims = kept
-        await self._take(claims)
-        return claims.lease
+    async def _go_on(self) -> None:
+        """Take what was kept, before config is asked: one that hangs takes long to be given up."""
+        async with self._claiming:
+            if self.claimed or (kept := await self._load()) is None:
+                return
+            log.info("going on with kept claims", held=len(kept.claims))
+            self._take(kept)
+            self._unkept = None
 
     async def _load(self) -> Claims | None:
         try:
-            return await self._store.load_claims(self._request.container)
-        except Unavailable:
+            async with asyncio.timeout(PATIENCE):
+                return await self._store.load_claims(self._request.container)
+        except (Unavailable, TimeoutError):
             return None
 
-    async def _take(self, claims: Claims) -> None:
+    def _take(self, claims: Claims) -> None:
         now = {claim.configuration.id: claim for claim in claims.claims}
         before, self._claims = self._claims, now
         first, self.claimed = not self.claimed, True
+        self._lease = claims.lease
         if first:
             self.changed.pull()
         if _essence(before) == _essence(now):
@@ -136,10 +145,20 @@ class Holder:
             lost=len(before.keys() - now.keys()),
         )
         self.changed.pull()
+        self._unkept = claims
+
+    async def _keep(self) -> None:
+        """Keep what the store lacks; what fails is tried again in the next round."""
+        if (claims := self._unkept) is None:
+            return
         try:
-            await self._store.save_claims(claims)
-        except Unavailable as error:
-            log.warning("claims not kept", reason=error.detail)
+            async with asyncio.timeout(PATIENCE):
+                await self._store.save_claims(claims)
+        except (Unavailable, TimeoutError) as error:
+            log.warning("claims not kept", reason=str(error) or type(error).__name__)
+            return
+        if self._unkept is claims:
+            self._unkept = None
 
     async def _join(self) -> None:
         await self._feed.join({"type": self._request.type, "pool": self._request.pool})

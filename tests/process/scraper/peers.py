@@ -209,6 +209,8 @@ class ConfigPeer(PeerServer):
         """The only container that gets something; none: everybody."""
         self.epoch = 1
         self.claims = 0
+        self.fresh: list[bool] = []
+        """Of each claim, whether it was a fresh one."""
         self.released: list[str] = []
         self.joined = 0
         self._push: Push | None = None
@@ -244,6 +246,7 @@ class ConfigPeer(PeerServer):
     async def _claim(self, call: Call) -> Claims:
         request = await call.body(ClaimRequest)
         self.claims += 1
+        self.fresh.append(request.fresh)
         expires = times.now() + timedelta(seconds=60)
         claims = tuple(
             Claim(configuration=each, epoch=self.epoch, expires_at=expires)
