@@ -55,6 +55,8 @@ class Tools:
 class Follower:
     """Starts from the last good copy, then reconciles with the datasource, then listens to its pushes.
 
+    While neither Redis nor the datasource gave a copy, both are tried again.
+
     Whatever it hears is a hint; each new connection, each gap and a slow timer lead back to reconciling.
     """
 
@@ -66,8 +68,9 @@ class Follower:
 
     async def run(self) -> None:
         """Follow until cancelled."""
-        await self._recall()
         while True:
+            if self._mirrored.copy is None:
+                await self._recall()
             try:
                 await self._reconcile()
                 await self._listen()
@@ -80,7 +83,8 @@ class Follower:
         try:
             recalled = await self._tools.loader.recall(self._name)
         except (Unavailable, Damaged) as error:
-            log.warning("no copy recalled", collection=self._name, reason=error.detail)
+            if not self._failures:
+                log.warning("no copy recalled", collection=self._name, reason=error.detail)
             return
         if recalled:
             copy, standing = recalled

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import datetime
+from typing import TypeVar
 
 from scrapr.client.datasource import DatasourceClient
 from scrapr.model.errors import Damaged, NotFound, Unavailable
@@ -17,7 +18,10 @@ from scrapr.roles.endpoint.mirror import Mirror
 from scrapr.roles.endpoint.query import VERSION_MOST, Copy
 from scrapr.roles.endpoint.store import Standing, Store
 
+T = TypeVar("T")
 TRIES = 3
+SILENCE = 0.5
+"""Seconds that Redis may take for each of its answers: the datasource, which may be well, is asked after it."""
 
 
 class Loader:
@@ -49,12 +53,13 @@ class Loader:
     async def recall(self, collection: str) -> tuple[Copy, Standing] | None:
         """The last good copy, and where it was; None where there is none. Raises `Unavailable` or `Damaged`."""
         for _ in range(TRIES):
-            if (standing := await self._store.standing(collection)) is None:
+            if (standing := await _soon(self._store.standing(collection))) is None:
                 return None
             async with self._staged() as table:
-                async for rows in self._store.rows(collection):
+                pieces = self._store.rows(collection)
+                while (rows := await _soon(anext(pieces, None))) is not None:
                     await asyncio.to_thread(self._mirror.load, table, rows)
-                now = await self._store.standing(collection)
+                now = await _soon(self._store.standing(collection))
                 if now is not None and now.token == standing.token:
                     return await self._adopt(table, standing, now), standing
                 await asyncio.to_thread(self._mirror.drop, table)
@@ -107,3 +112,12 @@ class Loader:
         if now.version == standing.version and copy.total != standing.total:
             raise Damaged(f"The last good copy has {copy.total} of {standing.total} rows")
         return copy
+
+
+async def _soon(answer: Awaitable[T]) -> T:
+    """Redis's answer, or `Unavailable`; only waits for Redis are cut, never a thread at work on the mirror."""
+    try:
+        async with asyncio.timeout(SILENCE):
+            return await answer
+    except TimeoutError as error:
+        raise Unavailable(f"Redis: silent for {SILENCE} s") from error

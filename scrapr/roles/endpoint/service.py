@@ -12,7 +12,7 @@ import structlog
 from scrapr.client.config import ConfigClient
 from scrapr.client.datasource import DatasourceClient
 from scrapr.client.feed import Feed
-from scrapr.client.holder import Holder
+from scrapr.client.holder import PATIENCE, Holder
 from scrapr.client.transport import as_kind
 from scrapr.discovery.directory import Directory
 from scrapr.model.change import Changes
@@ -153,9 +153,10 @@ class Service:
     async def _recall_claims(self) -> None:
         """What this container served last is served at once, config's word comes when it comes."""
         try:
-            kept = await self._store.load_claims(self._container)
-        except Unavailable as error:
-            log.warning("no claims recalled", reason=error.detail)
+            async with asyncio.timeout(PATIENCE):
+                kept = await self._store.load_claims(self._container)
+        except (Unavailable, TimeoutError) as error:
+            log.warning("no claims recalled", reason=str(error) or type(error).__name__)
             return
         self._kept = tuple(claim.configuration for claim in kept.claims) if kept else ()
 

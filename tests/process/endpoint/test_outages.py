@@ -13,6 +13,7 @@ from scrapr.storage.redis import Redis
 from scrapr.storage.settings import RedisSettings
 from tests.conftest import Until
 from tests.process.endpoint.world import Endpoint, World
+from tests.silence import silent
 
 
 @pytest.fixture
@@ -82,6 +83,22 @@ async def test_without_redis_it_serves_from_memory(world: World, no_redis: Redis
     await until(lambda: _holds(endpoint, "a"))
     await world.stop("datasource")
     assert await endpoint.titles("letters") == ["a"]
+
+
+@pytest.mark.usefixtures("dropped_sockets")
+async def test_a_redis_that_hangs_does_not_hold_up_a_healthy_datasource(
+    world: World, free_port: Callable[[], int], until: Until
+) -> None:
+    await world.add("letters")
+    await world.send("letters", "a")
+    await until(lambda: _reduced(world))
+    port = free_port()
+    hanging = RedisSettings(url=SecretStr(f"redis://127.0.0.1:{port}"))
+    async with silent(port), redis_storage.connect(hanging) as redis:
+        endpoint = await world.start_endpoint(redis=redis)
+        # Less than two commands' timeouts, and commands are tried again: there are two before the first load.
+        await until(lambda: _holds(endpoint, "a"), seconds=4)
+        await world.stop("endpoint")
 
 
 async def test_what_redis_forgot_is_written_again(world: World, until: Until) -> None:
