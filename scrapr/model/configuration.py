@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import Collection, Iterator
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, model_validator
 from yarl import URL
 
 from scrapr.model.collection import Name
+from scrapr.model.errors import FieldError
 from scrapr.model.fetch import FetchOptions
 from scrapr.model.inputs import Inputs
 from scrapr.model.item import JSON
@@ -19,6 +21,8 @@ Type: TypeAlias = Literal["scraper", "endpoint"]
 SOURCE_ALLOWED = "an absolute http or https URL"
 TTL_MAX = 31_536_000
 MISPLACED = "has no place in a configuration of type endpoint"
+PARTS = ("scraper", "fetch", "inputs")
+"""What only a configuration of type scraper has."""
 DEFAULT_COLLECT = {"item": "items"}
 """As in the thesis: the `item`s of one title gather in its `items`."""
 
@@ -33,6 +37,15 @@ def _check_source(source: str) -> str:
     if url.user is not None:
         raise wrong("holds a user or password, which would be stored and shown", allowed=SOURCE_ALLOWED)
     return source
+
+
+def wrong_parts(kind: Any, given: Collection[str]) -> Iterator[FieldError]:
+    """Which of `PARTS` a configuration of type `kind` lacks, or has and must not; `given` are those it has."""
+    if kind == "scraper" and "scraper" not in given:
+        yield FieldError(field="scraper", problem="is missing", allowed="an object with source and selector")
+    for name in PARTS if kind == "endpoint" else ():
+        if name in given:
+            yield FieldError(field=name, problem=MISPLACED, allowed="null")
 
 
 Source = Annotated[str, Field(max_length=8192), AfterValidator(_check_source)]
@@ -79,14 +92,9 @@ class Draft(BaseModel):
 
     @model_validator(mode="after")
     def _check_parts(self) -> Draft:
-        if self.type == "scraper" and self.scraper is None:
-            raise wrong("is missing", allowed="an object with source and selector", field="scraper")
-        if self.type == "endpoint" and self.scraper is not None:
-            raise wrong(MISPLACED, allowed="null", field="scraper")
-        if self.type == "endpoint" and self.fetch is not None:
-            raise wrong(MISPLACED, allowed="null", field="fetch")
-        if self.type == "endpoint" and self.inputs is not None:
-            raise wrong(MISPLACED, allowed="null", field="inputs")
+        given = {name for name in PARTS if getattr(self, name) is not None}
+        for fault in wrong_parts(self.type, given):
+            raise wrong(fault.problem, allowed=fault.allowed, field=fault.field)
         return self
 
     @property

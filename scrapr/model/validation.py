@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -22,6 +23,8 @@ JSON_TYPES = {
     "object": "an object",
     "null": "null",
 }
+MISFITS = ("_type", "_parsing", "_from_float", "_network", "_error", "_equal", "greater_than", "less_than")
+"""Ends of the names of pydantic's errors that say no more than that the value is not what is allowed."""
 
 
 def wrong(problem: str, *, allowed: str | None = None, field: str = "") -> PydanticCustomError:
@@ -58,9 +61,17 @@ def _field_error(details: ErrorDetails, schema: Mapping[str, Any]) -> FieldError
         return FieldError(field=place, problem=context["problem"], allowed=context["allowed"])
     if details["type"] == "extra_forbidden":
         return _unknown_field(place, details, schema)
-    missing = details["type"] == "missing"
-    problem = "is missing" if missing else f"{_shown(details['input'])}: {details['msg'].lower()}"
-    return FieldError(field=place, problem=problem, allowed=_allowed(_part(schema, details["loc"])))
+    allowed = allowed_at(schema, details["loc"])
+    return FieldError(field=place, problem=_problem(details, allowed), allowed=allowed)
+
+
+def _problem(details: ErrorDetails, allowed: str | None) -> str:
+    kind, shown = details["type"], _shown(details["input"])
+    if kind == "missing":
+        return "is missing"
+    if allowed is not None and kind.endswith(MISFITS) and kind not in {"value_error", "assertion_error"}:
+        return f"is {shown}"
+    return f"{shown}: {details['msg'].lower()}"
 
 
 def _unknown_field(place: str, details: ErrorDetails, schema: Mapping[str, Any]) -> FieldError:
@@ -79,8 +90,17 @@ def path(places: Sequence[str | int]) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value) if not isinstance(value, str) else f'"{value}"'
+    if isinstance(value, list | tuple):
+        return "a list"
+    if isinstance(value, dict):
+        return "an object"
+    text = json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def allowed_at(schema: Mapping[str, Any], places: Sequence[str | int]) -> str | None:
+    """What a JSON `schema` allows at `places`, in words; None where it cannot say."""
+    return _allowed(_part(schema, places))
 
 
 def _part(schema: Mapping[str, Any], places: Sequence[str | int]) -> Mapping[str, Any]:

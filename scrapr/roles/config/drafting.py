@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from pydantic import ConfigDict
 
-from scrapr.model.configuration import Configuration, Draft, Type
+from scrapr.model.configuration import PARTS, Configuration, Draft, Type, wrong_parts
 from scrapr.model.errors import Conflict, FieldError, Invalid
 from scrapr.model.validation import parse
 from scrapr.roles.config import fields, openings
@@ -80,7 +80,12 @@ def _add(found: dict[str, list[FieldError]], faults: Iterable[FieldError]) -> No
 
 def _look_closer(body: dict[str, Any], places: Places) -> tuple[tuple[str, ...] | None, list[FieldError]]:
     """The items' fields, and what is wrong that types cannot judge, as far as types allow a judgement."""
-    faults = [*_unknown_pool(body, places), *openings.wrong_openings(body)]
+    given = {name for name in PARTS if body.get(name) is not None}
+    faults = [
+        *wrong_parts(body.get("type"), given),
+        *_unknown_pool(body, places),
+        *openings.wrong_openings(body),
+    ]
     try:
         known = fields.read_fields(body)
     except Invalid as error:

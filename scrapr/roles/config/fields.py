@@ -22,11 +22,13 @@ def read_fields(body: dict[str, Any]) -> tuple[str, ...] | None:
     Raises `Invalid` with every wrong selector.
     """
     scraper = body.get("scraper")
-    if not isinstance(scraper, dict) or "selector" not in scraper:
+    if not isinstance(scraper, dict):
         return None
     scope, paginate = _sample(scraper.get("scope")), _sample(scraper.get("paginate"))
-    selector = template.sample(scraper["selector"])
-    return compile_rules(selector, scope=scope, paginate=paginate, field="scraper").fields
+    # An object without fields fits every scope: where the selector is missing, the others are judged alone.
+    selector = template.sample(scraper.get("selector", {}))
+    known = compile_rules(selector, scope=scope, paginate=paginate, field="scraper").fields
+    return known if "selector" in scraper else None
 
 
 def misfits(body: dict[str, Any], known: Sequence[str]) -> Iterator[FieldError]:

@@ -74,6 +74,20 @@ def test_every_wrong_field_is_named_at_once_selectors_and_pool_among_them() -> N
     }
 
 
+def test_a_missing_scraper_is_named_with_the_other_missing_fields() -> None:
+    assert set(wrong_fields({"type": "scraper"})) == {"collection", "scraper"}
+
+
+def test_scope_and_pagination_are_judged_where_other_fields_are_missing() -> None:
+    posted = {"scraper": {"scope": "li[", "paginate": "a["}, "ttl": 0}
+    assert set(wrong_fields(posted)) >= {"type", "collection", "ttl", "scraper.scope", "scraper.paginate"}
+
+
+def test_all_parts_that_an_endpoint_has_not_are_named_at_once() -> None:
+    posted = {**THESIS, "type": "endpoint", "collection": "a/b", "fetch": {}}
+    assert set(wrong_fields(posted)) == {"collection", "scraper", "fetch"}
+
+
 def test_a_wrong_selector_is_named_with_the_position_of_its_first_wrong_character() -> None:
     with pytest.raises(Invalid) as caught:
         drafting.read_draft(body(selector={"title": "h3 | nofilter"}), PLACES)

@@ -66,6 +66,22 @@ def test_a_wrong_ttl_is_told_which_ones_are_allowed(ttl: Any) -> None:
     assert "seconds" in told.allowed
 
 
+@pytest.mark.parametrize(
+    ("body", "field", "problem"),
+    [
+        ([], "", "is a list"),
+        (None, "", "is null"),
+        (THESIS | {"ttl": True}, "ttl", "is true"),
+        (THESIS | {"ttl": None}, "ttl", "is null"),
+        (THESIS | {"collection": {}}, "collection", "is an object"),
+    ],
+)
+def test_a_value_of_a_wrong_type_is_told_in_the_words_of_json(body: Any, field: str, problem: str) -> None:
+    told = wrong_fields(Draft, body)[field]
+    assert told.problem == problem
+    assert told.allowed
+
+
 def test_an_unknown_field_is_told_which_one_was_probably_meant() -> None:
     told = wrong_fields(Draft, THESIS | {"colection": "x"})["colection"]
     assert "collection" in told.problem
