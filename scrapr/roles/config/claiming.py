@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from scrapr.model.claim import ClaimRequest
+from scrapr.model.pool import PoolDraft
 
 FREE: Final[dict[str, Any]] = {"$expr": {"$lte": ["$expires_at", "$$NOW"]}}
 HELD: Final[dict[str, Any]] = {"$expr": {"$gt": ["$expires_at", "$$NOW"]}}
@@ -21,6 +22,11 @@ SHOWN: Final[dict[str, Any]] = {
 FRESH_SHARE: Final = 5 / 6
 """A claim with more than this share of its lease left is not written again: hints come in bursts, and each makes
 every replica of a pool claim."""
+
+
+def within(request: ClaimRequest, pool: PoolDraft | None) -> ClaimRequest:
+    """The request with no more slots than its pool gives one replica now, whatever the replica was started with."""
+    return request.model_copy(update={"slots": min(request.slots, pool.slots)}) if pool else request
 
 
 def served_by(request: ClaimRequest) -> dict[str, Any]:

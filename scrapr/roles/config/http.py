@@ -10,9 +10,9 @@ from aiohttp import web
 from scrapr.model.claim import ClaimRequest, Claims
 from scrapr.model.configuration import Configuration, Configurations, Draft
 from scrapr.model.errors import NotFound, TooLarge
-from scrapr.model.pool import Pool, PoolDraft, Pools
+from scrapr.model.pool import Pool, PoolDraft, Pools, name_of
 from scrapr.model.validation import read_json
-from scrapr.roles.config import document, drafting, pools, selecting
+from scrapr.roles.config import claiming, document, drafting, pools, selecting
 from scrapr.roles.config.drafting import Places, Replacement
 from scrapr.roles.config.selecting import Selection
 from scrapr.roles.config.store import ClaimStore, ConfigurationStore, PoolStore
@@ -110,8 +110,9 @@ class ConfigurationRoutes:
 class ClaimRoutes:
     """`/claims`."""
 
-    def __init__(self, store: ClaimStore) -> None:
+    def __init__(self, store: ClaimStore, pool_store: PoolStore) -> None:
         self._store = store
+        self._pools = pool_store
         held_by = "/claims/{container}"
         self.routes = (
             Route("POST", "/claims", self.claim, "Renew and take claims", body=ClaimRequest, answer=Claims),
@@ -120,7 +121,9 @@ class ClaimRoutes:
         )
 
     async def claim(self, call: Call) -> Claims:
-        return await self._store.claim(await call.body(ClaimRequest))
+        request = await call.body(ClaimRequest)
+        pool = await self._pools.find(name_of(request.type, request.pool))
+        return await self._store.claim(claiming.within(request, pool))
 
     async def renew(self, call: Call) -> Claims:
         return await self._store.renew(call.place("container"))

@@ -27,7 +27,7 @@ async def build(*, database: Database, settings: ConfigSettings, token: str) -> 
         home="/configurations",
         routes=(
             *ConfigurationRoutes(configurations, pool_store, draft_limit=settings.draft_limit).routes,
-            *ClaimRoutes(claims).routes,
+            *ClaimRoutes(claims, pool_store).routes,
             *PoolRoutes(pool_store, configurations).routes,
         ),
         loops=(*feed.loops, *sweeper.loops),

@@ -213,6 +213,12 @@ class PoolStore:
             found = await self._all.find().to_list()
         return {**self._defaults, **{each.pop("_id"): PoolDraft.model_validate(each) for each in found}}
 
+    async def find(self, name: str) -> PoolDraft | None:
+        """The pool of that name."""
+        with translated():
+            found = await self._all.find_one({"_id": name}, {"_id": 0})
+        return self._defaults.get(name) if found is None else PoolDraft.model_validate(found)
+
     async def put(self, name: str, draft: PoolDraft) -> None:
         """Create or change a pool."""
         with translated():

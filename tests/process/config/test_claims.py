@@ -22,6 +22,17 @@ async def test_a_replica_takes_the_oldest_free_ones_up_to_its_slots(config: Any,
     assert held_by(await config.claim("a", slots=4)) == [*added[:2], added[4]]
 
 
+async def test_a_changed_pool_caps_what_its_replicas_hold_at_their_next_claim(
+    config: Any, make_draft: Any
+) -> None:
+    added = await add(config, make_draft, 5)
+    assert held_by(await config.claim("a")) == added
+    status, _ = await config.ask("PUT", "/v1/pools/scraper-default", json={"role": "scraper", "slots": 2})
+    assert status == 200
+    assert held_by(await config.claim("a")) == added[:2]
+    assert held_by(await config.claim("b", slots=1)) == added[2:3]
+
+
 async def test_a_claim_tells_its_configuration_epoch_and_lease(start: Any, make_draft: Any) -> None:
     config = await start(lease=77, sweep=3600)
     (identity,) = await add(config, make_draft, 1)
