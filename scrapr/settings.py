@@ -7,8 +7,9 @@ the prefix in /run/secrets (Docker secrets), as `mongo_url`. The environment win
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from scrapr.embedded.settings import EmbeddedSettings
 from scrapr.fetching.settings import FetchSettings
 from scrapr.fleet.settings import FleetSettings
 from scrapr.model.errors import FieldError, Invalid
-from scrapr.model.validation import path
+from scrapr.model.validation import allowed_at, path
 from scrapr.roles.config.settings import ConfigSettings
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.endpoint.settings import EndpointSettings
@@ -102,7 +103,7 @@ def load(overrides: Mapping[str, str] | None = None) -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        raise Invalid(*(_wrong(details) for details in error.errors(include_url=False))) from error
+        raise Invalid(*_wrong(error.errors(include_url=False))) from error
 
 
 def inherited() -> dict[str, str]:
@@ -154,12 +155,27 @@ def _unknown(name: str) -> FieldError:
     )
 
 
-def _wrong(details: Any) -> FieldError:
-    context = details.get("ctx", {})
-    places = (*details["loc"], *filter(None, [context.get("field")]))
-    if details["type"] == "wrong":
-        return FieldError(field=_variable_of(places), problem=context["problem"], allowed=context["allowed"])
-    return FieldError(field=_variable_of(places), problem=f"{details['input']!r}: {details['msg'].lower()}")
+def _wrong(errors: Iterable[Any]) -> Iterator[FieldError]:
+    """Each wrong variable once, however many of its parts are wrong in however many ways."""
+    schema = Settings.model_json_schema()
+    for name, group in groupby(errors, key=lambda details: _variable_of(_places(details))):
+        found = tuple(group)
+        context = found[0].get("ctx", {})
+        if found[0]["type"] == "wrong":
+            yield FieldError(field=name, problem=context["problem"], allowed=context["allowed"])
+            continue
+        allowed = allowed_at(schema, found[0]["loc"][:2])
+        yield FieldError(field=name, problem=_problem(found, allowed), allowed=allowed)
+
+
+def _problem(found: Sequence[Any], allowed: str | None) -> str:
+    values = ", ".join(dict.fromkeys(f'"{details["input"]}"' for details in found))
+    own = found[0]["type"].endswith(("value_error", "assertion_error")) or allowed is None
+    return f"{values}: {found[0]['msg'].lower()}" if own else f"is wrong: {values}"
+
+
+def _places(details: Any) -> tuple[Any, ...]:
+    return (*details["loc"], *filter(None, [details.get("ctx", {}).get("field")]))
 
 
 def _variable_of(places: tuple[Any, ...]) -> str:

@@ -30,10 +30,20 @@ def status(port_base: PortBase = None) -> None:
         print()
         runs = await peers.datasource.runs(limit=10)
         ends = [
-            (each.collection, each.finished_at, each.outcome, each.pages, each.items, each.error)
+            (
+                each.collection,
+                each.started_at,
+                each.finished_at,
+                each.outcome,
+                each.pages,
+                each.unchanged_pages,
+                each.items,
+                each.error,
+            )
             for each in runs
         ]
-        show_table(("run of", "finished", "outcome", "pages", "items", "error"), ends)
+        columns = ("run of", "started", "finished", "outcome", "pages", "unchanged", "items", "error")
+        show_table(columns, ends)
 
     with_peers(act, port_base)
 

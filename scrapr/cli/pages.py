@@ -31,13 +31,21 @@ class Browser:
     async def get(self, source: str) -> Page:
         """The page at an address, in a file, or on standard input (`-`).
 
-        Raises `Refused` where there is no such file, and `FetchFailed`.
+        Raises `Refused` where there is no such file or the address may not be visited, and `FetchFailed`.
         """
+        from scrapr.fetching.errors import FetchFailed
         from scrapr.fetching.page import Request
+        from scrapr.model.errors import Refused
 
-        if is_url(source):
+        if not is_url(source):
+            return _read(source)
+        try:
             return await self._client.fetch(Request(url=source, expect="any"))
-        return _read(source)
+        except FetchFailed as error:
+            if error.reason != "refused-address":
+                raise
+            hint = "SCRAPR_FETCH_ALLOW names networks that may be visited, as 127.0.0.0/8"
+            raise Refused(f"{error.detail}; {hint}") from error
 
     async def extract(self, rules: Rules, page: Page) -> Extraction:
         """What `rules` find on the page, and on those that it links to."""

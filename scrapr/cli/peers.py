@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
@@ -45,9 +45,28 @@ def with_peers(act: Callable[[Peers], Awaitable[T]], port_base: int | None) -> T
 
     async def do() -> T:
         async with _open(port_base) as peers:
-            return await act(peers)
+            with _told_who_is_missing(peers.urls):
+                return await act(peers)
 
     return asyncio.run(do())
+
+
+@contextmanager
+def _told_who_is_missing(urls: dict[str, str]) -> Iterator[None]:
+    """Where nobody listens, the role is named instead of the socket's error."""
+    import aiohttp
+
+    from scrapr.model.errors import Unavailable
+
+    try:
+        yield
+    except Unavailable as error:
+        cause = error.__cause__
+        if not isinstance(cause, aiohttp.ClientConnectorError):
+            raise
+        missing = (f"{role} answers at {url}" for role, url in urls.items() if url.endswith(f":{cause.port}"))
+        told = f"no {next(missing, 'role answers')}; is `scrapr up` running? (--port-base N)"
+        raise Unavailable(told) from error
 
 
 @asynccontextmanager

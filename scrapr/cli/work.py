@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,17 +19,33 @@ def add(
     port_base: PortBase = None,
 ) -> None:
     """Add configurations, each a JSON object or a list of them."""
-    drafts = [draft for file in files for draft in _read(file)]
+    # All files are read before anything is added: a file that is no JSON leaves nothing half done.
+    drafts = [(place, draft) for file in files for place, draft in _read(file)]
 
     async def act(peers: Peers) -> None:
-        for draft in drafts:
-            added = await peers.config.add(draft)
+        for place, draft in drafts:
+            with _told_where(place):
+                added = await peers.config.add(draft)
             print(f"{added.id}  {peers.urls['endpoint']}/v1/collections/{added.collection}/items")
 
     with_peers(act, port_base)
 
 
-def _read(file: str) -> list[Any]:
+@contextmanager
+def _told_where(place: str) -> Iterator[None]:
+    """What is refused is told with its `place`, each wrong field on a line of its own."""
+    from scrapr.model.errors import Refused
+
+    try:
+        yield
+    except Refused as error:
+        for problem in error.fields or (error.detail,):
+            print(f"{place}: {problem}", file=sys.stderr)
+        raise typer.Exit(2) from error
+
+
+def _read(file: str) -> list[tuple[str, Any]]:
+    """The drafts in a file, each with the place that errors speak of."""
     from scrapr.model.errors import Refused
     from scrapr.model.validation import read_json
 
@@ -35,8 +53,11 @@ def _read(file: str) -> list[Any]:
         content = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
     except OSError as error:
         raise Refused(f"{file}: {error.strerror}") from error
-    value = read_json(content)
-    return value if isinstance(value, list) else [value]
+    with _told_where(file):
+        value = read_json(content)
+    if isinstance(value, list):
+        return [(f"{file}[{number}]", each) for number, each in enumerate(value)]
+    return [(file, value)]
 
 
 def ls(

@@ -63,6 +63,28 @@ def test_what_is_refused_is_one_line_that_names_the_field(machine: Machine) -> N
     assert machine.scrapr("rm", "nobody").returncode == 2
 
 
+def test_each_wrong_field_is_a_line_with_the_name_of_its_file(machine: Machine, tmp_path: Path) -> None:
+    file = tmp_path / "bad.json"
+    file.write_text(json.dumps(configuration("a/b", "ftp://x/")))
+    done = machine.scrapr("add", str(file))
+    assert done.returncode == 2
+    lines = done.stderr.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith(f"{file}: ") for line in lines)
+
+
+def test_a_file_that_is_no_json_is_named_before_any_other_is_added(
+    machine: Machine, site: Site, tmp_path: Path
+) -> None:
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    good.write_text(json.dumps(configuration("half-done", site("/", PAGE))))
+    bad.write_text("{")
+    done = machine.scrapr("add", str(good), str(bad))
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"{bad}: ")
+    assert "half-done" not in machine.scrapr("ls").stdout
+
+
 def test_health_tells_of_each_role(machine: Machine) -> None:
     done = machine.scrapr("health")
     assert done.returncode == 0
@@ -76,8 +98,26 @@ def test_commands_say_where_nobody_answers(machine: Machine) -> None:
         command, capture_output=True, text=True, timeout=30, env=machine.environment, check=False
     )
     assert done.returncode == 1
-    assert "127.0.0.1" in done.stderr
-    assert "Traceback" not in done.stderr
+    (line,) = done.stderr.splitlines()
+    assert "no config answers at http://127.0.0.1:" in line
+    assert "--port-base" in line
+
+
+def test_a_wrong_setting_is_named_once_with_what_is_allowed(machine: Machine) -> None:
+    command = [sys.executable, "-m", "scrapr", "settings"]
+    environment = machine.environment | {"SCRAPR_FETCH_ALLOW": "zz"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment, check=False)
+    assert done.returncode == 2
+    assert done.stderr.count("SCRAPR_FETCH_ALLOW") == 1
+    assert "127.0.0.0/8" in done.stderr
+
+
+def test_an_address_that_may_not_be_visited_is_told_with_the_setting_that_allows_it(machine: Machine) -> None:
+    command = [sys.executable, "-m", "scrapr", "try", "http://127.0.0.1/", "--select", "a=b"]
+    environment = {name: value for name, value in machine.environment.items() if name != "SCRAPR_FETCH_ALLOW"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment, check=False)
+    assert done.returncode == 2
+    assert "SCRAPR_FETCH_ALLOW" in done.stderr
 
 
 def test_the_roles_and_the_settings_are_listed_with_secrets_hidden(machine: Machine) -> None:
