@@ -43,13 +43,14 @@ async def test_versioned_and_bare_answer_alike(datasource: Any) -> None:
     assert await post(datasource, body, "/items") == (200, {**receipt, "duplicate": True})
 
 
-async def test_a_receipt_and_a_warning_tell_of_items_without_a_key(datasource: Any) -> None:
+async def test_a_receipt_and_a_warning_tell_of_items_without_a_key(datasource: Any, until: Any) -> None:
     items: list[Any] = [{"notitle": 1}, {"title": "a"}, {"title": ""}]
     with capture_logs() as logs:
         receipt = await datasource.send("hand", *items)
     assert (receipt.accepted, receipt.unkeyed) == (3, 2)
     (line,) = [line for line in logs if line["event"] == "unkeyed"]
     assert (line["log_level"], line["collection"], line["unkeyed"]) == ("warning", "hand", 2)
+    await until(datasource.reduced)
 
 
 async def test_batches_without_a_run_are_runs_of_their_own(datasource: Any) -> None:
@@ -134,13 +135,15 @@ async def test_an_epoch_seen_by_one_replica_binds_the_others(start: Any) -> None
         await second.send("c", {"title": "a"}, run="s", configuration="x", epoch=7)
 
 
-async def test_a_page_sent_again_with_other_items_is_refused_and_named(datasource: Any) -> None:
+async def test_a_page_sent_again_with_other_items_is_refused_and_named(datasource: Any, until: Any) -> None:
     sent = {"title": "a", "n": 1, "deep": {"x": 1, "y": 2}}
     await datasource.send("c", sent, run="r", page=2)
     again = await datasource.send("c", {"deep": {"y": 2, "x": 1}, "n": 1, "title": "a"}, run="r", page=2)
     assert again.duplicate
     with pytest.raises(Conflict, match="Page 2 of run r"):
         await datasource.send("c", {**sent, "n": 2}, run="r", page=2)
+    await until(datasource.reduced)
+    assert await datasource.values("c") == {"a": sent}
 
 
 async def test_a_run_feeds_one_collection(datasource: Any) -> None:
