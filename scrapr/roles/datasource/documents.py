@@ -11,13 +11,13 @@ import orjson
 from bson import DBRef
 from bson.codec_options import CodecOptions
 
-from scrapr.model.batch import Batch, Run
+from scrapr.model.batch import Batch, Reduction, Run
 from scrapr.model.change import Change
 from scrapr.model.collection import Collection
 from scrapr.model.item import Item
 from scrapr.model.record import Record
 from scrapr.model.times import now
-from scrapr.roles.datasource.standing import End, Feed, Kept, Page, Spot, Standing
+from scrapr.roles.datasource.standing import Effect, End, Feed, Kept, Page, Spot, Standing
 from scrapr.storage.mongo import Collection as MongoCollection
 from scrapr.storage.mongo import Document
 
@@ -82,6 +82,7 @@ def document_of_batch(batch: Batch, run: str) -> Document:
         "collect": dict(batch.collect),
         "received_at": now(),
         "digest": digest_of_items(batch.data),
+        "is_alone": batch.run is None and batch.configuration is None,
         "data": batch.data,
     }
 
@@ -114,7 +115,30 @@ def page_of(document: Document) -> Page:
         source=None if document["source"] is None else digest_of(document["source"]),
         key=tuple(document["key"]),
         collect=document["collect"],
+        is_alone=document.get("is_alone", False),
     )
+
+
+def document_of_lone_run(collection: str, page: Page, effect: Effect) -> Document:
+    """The run that a lone batch is, as it is stored once it is reduced."""
+    run = Run(
+        run=page.run,
+        collection=collection,
+        outcome="complete",
+        started_at=page.received_at,
+        finished_at=page.received_at,
+        pages=1,
+        items=len(page.items),
+    )
+    counts = {"created": effect.created, "updated": effect.updated, "unkeyed": effect.unkeyed}
+    reduction = Reduction(**counts, removed=0, kept="no configuration", at=now())
+    return {
+        "_id": run.run,
+        **run.model_dump(exclude={"run", "finished", "unchanged"}),
+        "state": "healthy",
+        "reason": None,
+        "reduction": reduction.model_dump(),
+    }
 
 
 def end_of(document: Document) -> End:

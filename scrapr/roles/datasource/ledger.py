@@ -79,6 +79,12 @@ class Ledger:
             await self._mark([_reduced(id_, effect) for id_, effect in fold.effects.items()], session)
             if aside := [_aside(fold, page, self._unkeyed_most) for page in pages if page.id in fold.unkeyed]:
                 await self._unkeyed.insert_many(aside, session=session)
+            if lone := [page for page in pages if page.is_alone]:
+                name = fold.before.name
+                runs = [documents.document_of_lone_run(name, page, fold.effects[page.id]) for page in lone]
+                # Not inserted: where batches are reduced once more, their runs are there.
+                replaced = [ReplaceOne({"_id": run["_id"]}, run, upsert=True) for run in runs]
+                await self._runs.bulk_write(replaced, ordered=False, session=session)
 
     async def end(self, fold: Fold, end: End, reduction: Document) -> int | None:
         """Write a part of a run's end; with the last part, the run learns what its `reduction` was.

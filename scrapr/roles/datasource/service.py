@@ -125,6 +125,7 @@ class Reducer:
         metrics.LAG.observe(max(0.0, (now() - pages[0].received_at).total_seconds()))
         metrics.UNKEYED.inc(sum(effect.unkeyed for effect in folded.effects.values()))
         _count(folded, len(pages))
+        _tell_lone_runs(folded, pages)
         log.debug("batches", **_canonical(folded), batches=len(pages), ms=round(seconds * 1e3, 1))
 
     async def _end(self, collection: str, end: End) -> bool:
@@ -173,6 +174,24 @@ def _reduction(effects: dict[int, Effect], kept: str | None) -> Document:
         for name in ("created", "updated", "unkeyed")
     }
     return Reduction(**sums, removed=0, kept=kept, at=now()).model_dump()
+
+
+def _tell_lone_runs(folded: Fold, pages: Sequence[Page]) -> None:
+    for page in pages:
+        if page.is_alone:
+            effect = folded.effects[page.id]
+            metrics.RUNS.labels("healthy").inc()
+            log.info(
+                "run",
+                run=page.run,
+                configuration=None,
+                collection=folded.after.name,
+                version=folded.after.version,
+                created=effect.created,
+                updated=effect.updated,
+                removed=0,
+                unkeyed=effect.unkeyed,
+            )
 
 
 def _count(folded: Fold, batches: int) -> None:

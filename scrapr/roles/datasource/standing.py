@@ -80,6 +80,8 @@ class Page:
     collect: Mapping[str, str] = field(default_factory=dict)
     source: str | None = None
     """The digest of where its items were found."""
+    is_alone: bool = False
+    """Whether it came without a run and a configuration: then it is a run of its own, which ends with it."""
 
 
 @dataclass(frozen=True)

@@ -234,6 +234,22 @@ async def test_an_end_sent_twice_is_reduced_once(datasource: Any, until: Any) ->
     assert [each.model_dump() for each in runs] == [told.model_dump()]
 
 
+async def test_a_batch_alone_is_a_run_of_one_page(datasource: Any, until: Any) -> None:
+    with capture_logs() as logs:
+        receipt = await datasource.send("hand", {"title": "a"}, {"title": "b"}, {"notitle": 1})
+
+        async def logged() -> list[Any]:
+            return [line for line in logs if line["event"] == "run"]
+
+        (line,) = await until(logged)
+    assert (line["run"], line["created"], line["unkeyed"]) == (receipt.run, 2, 1)
+    (found,) = (await datasource.ask("GET", "/v1/runs?collection=hand"))[1]["runs"]
+    assert (found["run"], found["configuration"], found["outcome"]) == (receipt.run, None, "complete")
+    assert (found["state"], found["pages"], found["items"]) == ("healthy", 1, 3)
+    told = found["reduction"]
+    assert (told["created"], told["updated"], told["removed"], told["unkeyed"]) == (2, 0, 0, 1)
+
+
 async def test_runs_are_told_newest_first_and_by_configuration_and_collection(
     datasource: Any, until: Any
 ) -> None:
