@@ -255,6 +255,7 @@ def run_zygote(socket_path: Path) -> None:
     for shared in SHARED:
         import_module(shared)
     setproctitle.setproctitle("scrapr: zygote")
+    logs.configure(all_settings.load().log, role="zygote")
     zygote.serve(socket_path, run_role)
 
 

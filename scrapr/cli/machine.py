@@ -26,7 +26,10 @@ def up(
     data: Annotated[Path, typer.Option(help="Folder of everything that is kept.")] = Path("scrapr-data"),
     port_base: PortBase = 3000,
 ) -> None:
-    """Start everything on this machine: MongoDB, Redis and all five roles. Ctrl-C stops it."""
+    """Start everything on this machine: MongoDB, Redis and all five roles. Ctrl-C stops it.
+
+    Exit codes: 0 asked to stop, 1 failed, 2 refused, 3 a deadline of the stop passed.
+    """
     from scrapr.cli.supervision import run_machine
 
     raise typer.Exit(run_machine(data, port_base))

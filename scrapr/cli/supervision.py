@@ -8,6 +8,8 @@ from pathlib import Path
 from scrapr import settings as all_settings
 from scrapr.bootstrap import ROLES, open_machine
 from scrapr.runtime import log as logs
+from scrapr.runtime import terminal
+from scrapr.runtime.lifecycle import Exit
 from scrapr.runtime.signals import stop_on_signals
 
 READY_WITHIN = 60.0
@@ -15,7 +17,7 @@ READY_WITHIN = 60.0
 
 
 def run_machine(data: Path, port_base: int) -> int:
-    """Start everything, say where it is, and run until asked to stop; returns the exit code."""
+    """Start everything, say where it is, and run until asked to stop; returns the exit code (`Exit`)."""
     settings = all_settings.load()
     logs.configure(settings.log, role="up")
     return asyncio.run(_run(settings, data, port_base))
@@ -23,7 +25,7 @@ def run_machine(data: Path, port_base: int) -> int:
 
 async def _run(settings: all_settings.Settings, data: Path, port_base: int) -> int:
     stop = asyncio.Event()
-    stop_on_signals(stop)
+    stop_on_signals(stop, lambda _: _say("stopping (Ctrl-C again kills)"))
     async with (
         open_machine(settings, data=data, port_base=port_base) as machine,
         asyncio.TaskGroup() as group,
@@ -34,7 +36,16 @@ async def _run(settings: all_settings.Settings, data: Path, port_base: int) -> i
         if ready.done():
             _tell(data, port_base)
         ready.cancel()
-    return 0
+    _say("stopped")
+    return Exit.DEADLINE if machine.late else Exit.ASKED
+
+
+def _say(line: str) -> None:
+    """Print, also when nobody reads any more: the stop goes on without a terminal."""
+    try:
+        print(line, flush=True)
+    except OSError:
+        terminal.let_go_of_dead()
 
 
 def _tell(data: Path, port_base: int) -> None:

@@ -18,6 +18,7 @@ from scrapr.demo import site
 from scrapr.model.errors import Unavailable
 from scrapr.model.item import Item
 from scrapr.runtime import log as logs
+from scrapr.runtime.lifecycle import Exit
 from scrapr.runtime.signals import stop_on_signals
 from scrapr.settings import Settings
 
@@ -45,7 +46,7 @@ def configuration(source: str) -> dict[str, Any]:
 
 
 def run_demo(port_base: int, *, once: bool) -> int:
-    """Start everything in a temporary folder, show the data, and stay until asked to stop unless `once`."""
+    """Start everything in a temporary folder, show the data, and stay until asked to stop unless `once`; its `Exit`."""
     settings = all_settings.load({"SCRAPR_FETCH_ALLOW": LOOPBACK, "SCRAPR_LOG_LEVEL": "warning"})
     logs.configure(settings.log, role="demo")
     with tempfile.TemporaryDirectory(prefix="scrapr-demo-") as data:
@@ -70,7 +71,7 @@ async def _run(settings: Settings, data: Path, port_base: int, *, once: bool) ->
             stop.set()
         if not showing.done():
             showing.cancel()
-    return 0
+    return Exit.DEADLINE if machine.late else Exit.ASKED
 
 
 async def _show(settings: Settings, ready: Any, source: str, port_base: int, *, stays: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import signal
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
@@ -53,6 +54,7 @@ class Kept(Generic[M]):
         self._name = name
         self._start = start
         self._on_up = on_up
+        self._child: M | None = None
         self._first: asyncio.Future[M] = asyncio.get_running_loop().create_future()
         self._task = group.create_task(self._keep(), name=name)
 
@@ -60,13 +62,14 @@ class Kept(Generic[M]):
         """Wait for the first start; raises what kept it from starting."""
         return await asyncio.shield(self._first)
 
-    async def stop(self) -> None:
-        """Stop the child; return when it is gone."""
+    async def stop(self) -> bool:
+        """Stop the child; return when it is gone: whether by itself, without SIGKILL."""
         self._task.cancel()
         await asyncio.wait([self._task])
         if not self._first.cancel() and not self._first.cancelled():
             # Seen, also if nobody waited for it: another child's failure may have come first.
             self._first.exception()
+        return self._child is None or await self._child.exited() != -signal.SIGKILL
 
     async def _keep(self) -> None:
         young = 0
@@ -84,12 +87,14 @@ class Kept(Generic[M]):
 
     async def _live(self) -> None:
         async with self._start() as child:
+            self._child = child
             if self._first.done():
                 log.info("started again", name=self._name)
             else:
                 self._first.set_result(child)
             self._on_up()
             code = await child.exited()
+            self._child = None
             log.error("died", name=self._name, exit_code=code)
 
 

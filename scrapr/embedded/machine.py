@@ -17,7 +17,7 @@ from scrapr.model import errors
 from scrapr.runtime.trigger import Trigger
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
     from types import TracebackType
 
@@ -46,7 +46,8 @@ class Machine:
     this process's output instead of `log/<name>.log` in the data folder.
 
     Entering raises `errors.Conflict` (a port or the data folder is taken), `errors.Refused` (the data folder cannot be
-    used) or `errors.Unavailable` (a server does not start). Leaving stops everything within `StopDeadlines`.
+    used) or `errors.Unavailable` (a server does not start). Leaving stops everything within `StopDeadlines`, and notes
+    in `late` who did not end by itself.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Machine:
         self._terminal = terminal
         self._deadlines = StopDeadlines()
         self._trigger = Trigger()
+        self._late: set[str] = set()
         self._urls_are_told = False
         self._life = self._living()
 
@@ -83,10 +85,14 @@ class Machine:
     ) -> bool | None:
         return await self._life.__aexit__(kind, error, trace)
 
+    @property
+    def late(self) -> frozenset[str]:
+        """The names of the replicas and servers that passed their deadline at the stop; whole after the block."""
+        return frozenset(self._late)
+
     async def run(self, stop: asyncio.Event) -> None:
         """Keep everything running until `stop` is set; it is stopped when the machine's block ends."""
         await stop.wait()
-        log.info("stopping")
 
     async def ready(self, timeout: float) -> None:  # noqa: ASYNC109 - the error names the roles that are late
         """Return when all five roles are ready; raises `errors.Unavailable` that names the others."""
@@ -127,7 +133,7 @@ class Machine:
             for task in tasks:
                 task.cancel()
             await self._stop_replicas(fleet)
-            await servers.stop()
+            self._note_late(await servers.stop())
 
     def _start_servers(self, home: Folder, group: asyncio.TaskGroup) -> Servers:
         """Start at once what is not given."""
@@ -176,15 +182,29 @@ class Machine:
             return  # no zygote, so no replicas
         for step in steps:
             await self._stop_step(fleet, step)
+        # A zygote that does not tell is late itself, or has taken its replicas with it.
+        with contextlib.suppress(TimeoutError, errors.Unavailable):
+            async with asyncio.timeout(SLACK):
+                self._note_late(plan.list_late(steps, await fleet.replicas()))
 
     async def _stop_step(self, fleet: Processes, step: Step) -> None:
+        async with asyncio.TaskGroup() as group:
+            for name in step.names:
+                group.create_task(self._stop_replica(fleet, name, step.grace))
+
+    async def _stop_replica(self, fleet: Processes, name: str, grace: float) -> None:
         try:
-            async with asyncio.timeout(step.grace + SLACK), asyncio.TaskGroup() as group:
-                for name in step.names:
-                    group.create_task(fleet.stop(name, grace=step.grace))
-        except (TimeoutError, ExceptionGroup) as e:
+            async with asyncio.timeout(grace + SLACK):
+                await fleet.stop(name, grace=grace)
+        except (TimeoutError, errors.Unavailable):
             # Whoever is left dies with the zygote.
-            log.warning("deadline passed", step=step.names, reason=str(e))
+            self._note_late([name])
+
+    def _note_late(self, names: Iterable[str]) -> None:
+        for name in names:
+            if name not in self._late:
+                log.warning("deadline passed", step="stop", name=name)
+                self._late.add(name)
 
     async def _trim_for_ever(self, home: Folder) -> None:
         while True:

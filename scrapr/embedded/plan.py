@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from scrapr.embedded import restart
 from scrapr.fleet.replica import ReplicaSpec
+from scrapr.runtime.lifecycle import Exit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -121,3 +123,10 @@ def list_stops(replicas: Sequence[Replica], deadlines: StopDeadlines) -> tuple[S
         Step(named("config"), deadlines.config),
     )
     return tuple(step for step in steps if step.names)
+
+
+def list_late(steps: Sequence[Step], replicas: Sequence[Replica]) -> tuple[str, ...]:
+    """Those of the steps' replicas that run still, were killed, or tell that they passed a deadline of their own."""
+    names = {name for step in steps for name in step.names}
+    late = {None, -signal.SIGKILL, Exit.DEADLINE}
+    return tuple(each.name for each in replicas if each.name in names and each.exit_code in late)

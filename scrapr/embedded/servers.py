@@ -36,11 +36,12 @@ class Servers:
         )
         return Urls(mongo, redis)
 
-    async def stop(self) -> None:
-        """Stop what is kept here, one after the other."""
-        for each in (self.zygote, self.redis, self.mongod):
-            if isinstance(each, Kept):
-                await each.stop()
+    async def stop(self) -> tuple[str, ...]:
+        """Stop what is kept here, one after the other; the names of those that had to be killed."""
+        kept = {"zygote": self.zygote, "redis-server": self.redis, "mongod": self.mongod}
+        return tuple(
+            [name for name, each in kept.items() if isinstance(each, Kept) and not await each.stop()]
+        )
 
 
 async def _find_url(server: Kept[Server] | str) -> str:

@@ -125,15 +125,21 @@ def _is_free(port: int) -> bool:
 
 
 @contextmanager
-def running(data: Path, *, port_base: int | None = None, **settings: str) -> Iterator[Machine]:
-    """`scrapr up` with its data under `data`, ready; stopped at the end if it still runs."""
+def running(
+    data: Path, *, port_base: int | None = None, terminal: int | None = None, **settings: str
+) -> Iterator[Machine]:
+    """`scrapr up` with its data under `data`, ready; stopped at the end if it still runs.
+
+    Its output goes to `<data>.log`, or to the descriptor `terminal`.
+    """
     base = port_base or free_port_base()
     inherited = os.environ.items()  # noqa: TID251 - what `scrapr up` is started with, less the settings
     environment = {name: value for name, value in inherited if not name.startswith("SCRAPR_")}
     environment |= {"SCRAPR_FETCH_ALLOW": "127.0.0.0/8", "SCRAPR_FETCH_PACE": "0"} | settings
     command = [sys.executable, "-m", "scrapr", "up", "--data", str(data), "--port-base", str(base)]
     with (data.parent / f"{data.name}.log").open("ab") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        output = log if terminal is None else terminal
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     machine = Machine(process, data, base, environment)
     try:
         wait_for(lambda: process.poll() is not None or _all_ready(machine), READY_WITHIN)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -105,6 +107,32 @@ def test_a_term_signal_ends_everything_within_ten_seconds_and_the_next_start_goe
     with running(tmp_path / "data") as again:
         wait_for(lambda: len(again.items("kept")) == 2)
         assert again.get("config", f"/v1/configurations/{identity}").status_code == 200
+
+
+def test_a_closed_terminal_takes_nothing_down_but_in_order(tmp_path: Path) -> None:
+    base = free_port_base()
+    master, terminal = pty.openpty()
+    with running(tmp_path / "data", port_base=base, terminal=terminal) as machine:
+        os.close(terminal)
+        everything = machine.processes()
+        os.close(master)
+        # The kernel's own comes to a session's leader alone; the shell passes it on, and may do so twice.
+        machine.process.send_signal(signal.SIGHUP)
+        assert machine.stop(signal.SIGHUP) == 0
+        assert not [
+            each for each in everything if each.is_running() and each.status() != psutil.STATUS_ZOMBIE
+        ]
+
+
+def test_a_role_that_does_not_stop_is_killed_and_named_and_told_with_the_exit_code(tmp_path: Path) -> None:
+    with running(tmp_path / "data") as machine:
+        machine.role_process("datasource").suspend()
+        assert machine.stop() == 3
+    lines = (tmp_path / "data.log").read_text().splitlines()
+    assert [line for line in lines if "deadline passed" in line and '"name":"datasource"' in line]
+    assert (lines.count("stopping (Ctrl-C again kills)"), lines.count("stopped")) == (1, 1)
+    zygote = (tmp_path / "data/log/zygote.log").read_text().splitlines()
+    assert "replica killed" in {json.loads(line)["event"] for line in zygote}
 
 
 def test_nothing_outlives_a_killed_up_and_the_next_start_recovers_by_itself(
