@@ -21,8 +21,8 @@ $(INSTALLED): $(LOCK)/development.txt pyproject.toml
 
 install: $(INSTALLED) ## Make .venv with the locked dependencies
 
-demo: $(INSTALLED) ## Run the main job on a bundled site and show the data (ONCE=1: then end)
-	@$(BIN)/scrapr demo $(if $(ONCE),--once)
+demo: $(INSTALLED) ## Run the main job on a bundled site and show the data (ONCE=1: then end; PORT_BASE=4000: other ports)
+	@$(BIN)/scrapr demo $(if $(ONCE),--once) $(if $(PORT_BASE),--port-base $(PORT_BASE))
 
 test: check $(INSTALLED) ## Run every check and every test that this machine can run
 	$(BIN)/pytest
