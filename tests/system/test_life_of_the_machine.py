@@ -124,6 +124,15 @@ def test_a_closed_terminal_takes_nothing_down_but_in_order(tmp_path: Path) -> No
         ]
 
 
+def test_what_is_logged_at_the_stop_needs_no_terminal(tmp_path: Path) -> None:
+    master, terminal = pty.openpty()
+    with running(tmp_path / "data", terminal=terminal) as machine:
+        os.close(terminal)
+        machine.role_process("datasource").suspend()
+        os.close(master)
+        assert machine.stop(signal.SIGHUP) == 3
+
+
 def test_a_role_that_does_not_stop_is_killed_and_named_and_told_with_the_exit_code(tmp_path: Path) -> None:
     with running(tmp_path / "data") as machine:
         machine.role_process("datasource").suspend()
