@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from scrapr.model.item import Item
 from scrapr.roles.endpoint import row, sql
 from scrapr.roles.endpoint.mirror import Mirror
 from scrapr.roles.endpoint.query import Copy
@@ -45,8 +46,12 @@ def main() -> None:
 def _rows(count: int) -> Iterator[Row]:
     dice = random.Random(1)
     for n in range(count):
-        item = {"title": f"t{dice.random()}", "price": dice.randrange(10_000) / 100, "city": f"c{n % 100}"}
-        yield row.make(str(n), n, n, dict(item), AT)
+        item: Item = {
+            "title": f"t{dice.random()}",
+            "price": dice.randrange(10_000) / 100,
+            "city": f"c{n % 100}",
+        }
+        yield row.make(str(n), n, n, item, AT)
 
 
 def _selection(asked: str, n: int) -> Selection:

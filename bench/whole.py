@@ -184,7 +184,7 @@ class Whole:
 @contextmanager
 def started(folder: Path, root: Path) -> Iterator[Whole]:
     """`scrapr up` with its data under `folder`, for the site under `root`."""
-    with running(folder, port_base=free_port_base(), **SETTINGS) as machine:
+    with running(folder, port_base=free_port_base(), terminal=None, **SETTINGS) as machine:
         whole = Whole(machine, root)
         try:
             yield whole

@@ -18,7 +18,7 @@ log = structlog.get_logger()
 RENEWALS = 3
 """Renewals within a lease: two may fail before the claim is lost."""
 PATIENCE = 0.5
-"""Seconds that the store may take: claims never wait for a store that hangs."""
+"""Seconds that config may take at first, and the store: claims wait for neither where it hangs."""
 
 
 class ClaimStore(Protocol):
@@ -61,22 +61,38 @@ class Holder:
         await self._feed.run()
 
     async def hold(self) -> None:
-        """Go on with kept claims, claim at once, then with every hint, and in time to renew, until cancelled.
+        """Claim at once, then with every hint, and in time to renew, until cancelled.
 
-        Raises `Unavailable` where nothing was kept and config does not answer.
+        Where config takes longer than a moment at first, what was kept is taken meanwhile. Raises `Unavailable` where
+        nothing was kept and config does not answer.
         """
-        await self._go_on()
+        up_to_date = await self._claim_soon()
         while not self._released:
-            try:
-                await self.refresh()
-            except Unavailable as error:
-                if not self.claimed:
-                    raise
-                self._note_away(error)
-            else:
-                self._note_back()
+            if not up_to_date:
+                await self._renew()
+            up_to_date = False
             await self._keep()
             await self._news.wait(timeout=self._lease / RENEWALS)
+
+    async def _claim_soon(self) -> bool:
+        """Whether config answered within a moment; else kept claims are taken: a config that hangs takes long."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.refresh()
+        except (Unavailable, TimeoutError):
+            await self._go_on()
+            return False
+        return True
+
+    async def _renew(self) -> None:
+        try:
+            await self.refresh()
+        except Unavailable as error:
+            if not self.claimed:
+                raise
+            self._note_away(error)
+        else:
+            self._note_back()
 
     async def refresh(self) -> float:
         """Claim anew now; the answer is the lease in seconds. Raises `Unavailable`.
@@ -114,7 +130,7 @@ class Holder:
         self._away = False
 
     async def _go_on(self) -> None:
-        """Take what was kept, before config is asked: one that hangs takes long to be given up."""
+        """Take what was kept."""
         async with self._claiming:
             if self.claimed or (kept := await self._load()) is None:
                 return

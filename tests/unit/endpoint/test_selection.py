@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import sqlite3
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -16,7 +17,12 @@ from scrapr.model.item import Item
 from scrapr.roles.endpoint import selection, sql
 from scrapr.roles.endpoint.selection import After, Filter, Scalar, Selection, Sort
 
-COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
+COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    "gt": operator.gt,
+    "gte": operator.ge,
+    "lt": operator.lt,
+    "lte": operator.le,
+}
 texts = st.sampled_from(["", "a", "ab", "b", "ü", "'", '"', "1", "true", "null", "a'b\\"]) | st.text(
     st.characters(codec="utf-8", exclude_characters="\0"), max_size=3
 )
