@@ -105,7 +105,7 @@ class SharedHosts:
     async def release(self) -> None:
         """Give back everything."""
         try:
-            for host, state in self._hosts.items():
+            for host, state in list(self._hosts.items()):
                 async with state.asking:
                     state.borrowed = 0
                     await self._slots.renew(host, 0)

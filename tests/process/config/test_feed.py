@@ -13,6 +13,7 @@ from scrapr.client.holder import Holder
 from scrapr.client.transport import at
 from scrapr.model.claim import ClaimRequest, Claims
 from scrapr.model.errors import Invalid
+from tests.endings import end
 
 
 @asynccontextmanager
@@ -34,7 +35,7 @@ async def listening(config: Any, *wishes: dict[str, Any]) -> AsyncIterator[list[
         running = group.create_task(feed.run())
         await joined.wait()
         yield heard
-        running.cancel()
+        await end(running)
 
 
 async def hear_until(heard: list[Any], until: Any, op: str, identity: str) -> list[str]:
@@ -139,7 +140,7 @@ async def test_a_wish_that_cannot_be_read_is_refused_by_its_fields(config: Any) 
     async with asyncio.TaskGroup() as group:
         running = group.create_task(feed.run())
         await done.wait()
-        running.cancel()
+        await end(running)
     assert refused[0].fields[0].field == "type"
 
 
@@ -178,5 +179,4 @@ async def test_a_holder_has_what_is_posted_and_loses_what_is_removed(
         await config.client.remove(added.id)
         # Far less than a third of the lease: it is the hint that tells, not the renewal.
         await until(holds_nothing, seconds=2)
-        for task in tasks:
-            task.cancel()
+        await end(*tasks)

@@ -29,6 +29,7 @@ from scrapr.storage.mongo import Database
 from scrapr.web.role import Role
 from scrapr.web.server import serving
 from scrapr.web.settings import WebSettings
+from tests.endings import end
 
 TOKEN = "of-the-tests"
 MOMENT = "2026-01-02T03:04:05.678Z"
@@ -172,5 +173,4 @@ async def listen() -> AsyncIterator[Any]:
             return listener
 
         yield begin
-        for task in tasks:
-            task.cancel()
+        await end(*tasks)

@@ -16,6 +16,7 @@ from scrapr.discovery.settings import DiscoverySettings
 from scrapr.model.errors import Unavailable
 from scrapr.storage import redis as redis_storage
 from scrapr.storage.settings import RedisSettings
+from tests.endings import end
 
 SETTINGS = DiscoverySettings(ttl=5, cache=0)
 
@@ -47,7 +48,7 @@ async def test_a_process_is_known_while_it_announces_itself_and_gone_when_it_lea
             return [each.serves for each in await other.instances("endpoint")] == [("restaurants",)]
 
         await until(serves)
-        task.cancel()
+        await end(task)
     await mine.leave()
     assert await found() == ()
 

@@ -45,6 +45,7 @@ from scrapr.web.role import Role
 from scrapr.web.routes import Route
 from scrapr.web.server import serving
 from scrapr.web.settings import WebSettings
+from tests.endings import end
 
 QUICK = DrainSettings(notice=0, grace=4, cancel=1, close=0.2)
 POLITE_ENOUGH = FetchSettings(
@@ -347,11 +348,7 @@ async def living(role: Role, directory: Directory, container: str, *, killed: bo
             return
         tasks = [group.create_task(persist(loop)) for loop in loops]
         yield url
-        pending = set(tasks)
-        while pending:  # again and again: a library may keep a cancellation to itself
-            for task in pending:
-                task.cancel()
-            pending = (await asyncio.wait(pending, timeout=0.05))[1]
+        await end(*tasks)
 
 
 @asynccontextmanager

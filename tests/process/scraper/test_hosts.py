@@ -16,6 +16,7 @@ from scrapr.roles.scraper.settings import ScraperSettings
 from scrapr.storage import redis as redis_storage
 from scrapr.storage.redis import Redis
 from scrapr.storage.settings import RedisSettings
+from tests.endings import end
 
 SETTINGS = ScraperSettings(slot_lease=1)
 
@@ -27,8 +28,7 @@ async def scrapers(redis: Redis, number: int) -> AsyncIterator[list[SharedHosts]
     async with asyncio.TaskGroup() as group:
         loops = [group.create_task(hosts.keep()) for hosts in all_hosts]
         yield all_hosts
-        for loop in loops:
-            loop.cancel()
+        await end(*loops)
 
 
 async def enter(

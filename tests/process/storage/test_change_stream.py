@@ -16,6 +16,7 @@ from scrapr.storage import redis as redis_storage
 from scrapr.storage.change_stream import Bookmark
 from scrapr.storage.mongo import Database
 from scrapr.storage.settings import MongoSettings, RedisSettings
+from tests.endings import end
 
 INSERTS: list[dict[str, Any]] = [{"$match": {"operationType": "insert"}}]
 
@@ -88,7 +89,7 @@ async def test_the_token_of_an_idle_stream_moves(database: Database, until: Any)
             return bool(await saved(database) != first)
 
         await until(moved)
-        task.cancel()
+        await end(task)
 
 
 @pytest.mark.usefixtures("dropped_sockets")

@@ -23,6 +23,7 @@ from scrapr.web.role import Role
 from scrapr.web.routes import Route
 from scrapr.web.server import serving
 from scrapr.web.settings import WebSettings
+from tests.endings import end
 
 
 class Question(BaseModel):
@@ -234,7 +235,7 @@ async def listening(listener: Listener) -> AsyncIterator[None]:
     async with asyncio.TaskGroup() as group:
         task = group.create_task(listener.feed.run())
         yield
-        task.cancel()
+        await end(task)
 
 
 async def test_whoever_joins_a_room_is_told_its_news_and_no_others() -> None:
