@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -17,6 +16,7 @@ import pytest
 
 from scrapr.extraction.extract import extract
 from scrapr.extraction.rules import Rules, compile_rules
+from tests.components import require
 
 HERE = Path(__file__).parent
 ROOTS = {
@@ -55,19 +55,11 @@ EXCEPTIONS = {
 """Pages that may differ, and why; docs/selectors.md says so in general."""
 
 
-def demand(what: str, reason: str) -> None:
-    """Skip aloud; where `what` is required, fail."""
-    required = os.environ.get("SCRAPR_REQUIRE", "").split(",")  # noqa: TID251 - CI tells the tests what must be there
-    if what in required:
-        pytest.fail(f"{what} is required: {reason}")
-    pytest.skip(f"not compared with x-ray: {reason}")
-
-
 @pytest.fixture(scope="session")
 def xray(request: pytest.FixtureRequest) -> Path:
     """A folder with the x-ray of package-lock.json, installed once and kept in pytest's cache."""
     if shutil.which("node") is None or shutil.which("npm") is None:
-        demand("node", "node and npm are not installed")
+        require("node", "node and npm are not installed")
     lock = (HERE / "package-lock.json").read_bytes()
     folder = Path(request.config.cache.mkdir(f"xray-{hashlib.sha256(lock).hexdigest()[:12]}"))
     if not (folder / "installed").exists():
@@ -76,7 +68,7 @@ def xray(request: pytest.FixtureRequest) -> Path:
         command = ["npm", "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=80, check=False)
         if done.returncode:
-            demand("node", f"npm ci failed: {done.stderr.strip()[-500:]}")
+            require("node", f"npm ci failed: {done.stderr.strip()[-500:]}")
         (folder / "installed").touch()
     return folder
 
@@ -87,7 +79,7 @@ def pages() -> list[str]:
     chosen = []
     for name, root in ROOTS.items():
         if not root.is_dir():
-            demand("node", f"{root} is missing")
+            require("node", f"{root} is missing")
         found = sorted(path for path in root.rglob("*.html") if path.stat().st_size in SIZES)
         step = max(1, len(found) // PAGES_OF_EACH)
         chosen += [address(f"{name}/{path.relative_to(root)}") for path in found[::step][:PAGES_OF_EACH]]
