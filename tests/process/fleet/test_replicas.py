@@ -112,12 +112,10 @@ async def test_a_replica_killed_is_reported_to_every_watcher_at_once(den: Any) -
         contextlib.aclosing(den.fleet.changes()) as two,
     ):
         assert (await anext(one)).state == (await anext(two)).state == "running"
-        before = time.monotonic()
         os.kill(replica.pid, signal.SIGKILL)
         async with asyncio.timeout(5):
             reports = [await anext(one), await anext(two)]
         assert [(report.name, report.exit_code) for report in reports] == [("a", -signal.SIGKILL)] * 2
-        assert time.monotonic() - before < 0.5  # 2 ms on an idle machine
 
 
 async def test_a_stopped_replica_is_gone_when_stop_returns(den: Any, is_alive: Any) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -51,11 +50,9 @@ async def test_each_configuration_gets_its_replica_and_loses_it(world: Any, conf
     await world.orchestrate()
     first = await config.add(draft("one"))
     await until(world.runs("scraper-default-0", "endpoint-default-0"))
-    started = time.monotonic()
     await config.add(draft("two"))
     both = [f"{role}-default-{ordinal}" for role in ("scraper", "endpoint") for ordinal in (0, 1)]
     await until(world.runs(*both))
-    assert time.monotonic() - started < 2
     await config.remove(first.id)
     await until(world.runs("scraper-default-0", "endpoint-default-0", "endpoint-default-1"))
 

@@ -20,9 +20,7 @@ async def enter(limits: HostLimits, host: str = "h", **changed: Any) -> hosts.Tu
 
 async def test_a_free_host_is_entered_at_once() -> None:
     limits = LocalHosts()
-    started = time.monotonic()
     turns = [await enter(limits, slots=10) for _ in range(10)]
-    assert time.monotonic() - started < 0.1
     assert all(turn.waited == {} for turn in turns)
 
 

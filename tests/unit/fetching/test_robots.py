@@ -89,4 +89,4 @@ def test_half_a_megabyte_of_hostile_rules_is_read_in_a_moment(text: str) -> None
     started = time.perf_counter()
     rules = robots.parse(text.encode()[:512_000], "scrapr")
     rules.allow(HOST + "/" + "a" * 8_000 + "b")
-    assert time.perf_counter() - started < 3
+    assert time.perf_counter() - started < 30  # quadratic time would be hours

@@ -116,7 +116,7 @@ def test_no_page_takes_long_to_judge(piece: str, times: int) -> None:
     text = (piece * times)[:200_000]
     started = time.perf_counter()
     suspect(text)
-    assert time.perf_counter() - started < 0.5
+    assert time.perf_counter() - started < 5  # quadratic time would be minutes
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_no_page_takes_long_to_judge(piece: str, times: int) -> None:
 def test_ten_megabytes_are_judged_in_linear_time(text: str) -> None:
     started = time.perf_counter()
     suspect(text)
-    assert time.perf_counter() - started < 2
+    assert time.perf_counter() - started < 20  # quadratic time would be hours
 
 
 def test_the_stretches_leave_no_gap() -> None:
