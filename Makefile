@@ -7,7 +7,7 @@ LOCK := deploy/lock
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test lint types architecture check bench-flow bench-engine bench-extraction docs lock image clean
+.PHONY: help install demo test test-cluster lint types architecture check bench-flow bench-engine bench-extraction docs lock image clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -25,7 +25,10 @@ demo: $(INSTALLED) ## Run the main job on a bundled site and show the data (ONCE
 	@$(BIN)/scrapr demo $(if $(ONCE),--once) $(if $(PORT_BASE),--port-base $(PORT_BASE))
 
 test: check $(INSTALLED) ## Run every check and every test that this machine can run
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not long"
+
+test-cluster: $(INSTALLED) ## Run all tests on Docker engines, the long ones, too (root; needs docker.io, iptables, iproute2)
+	$(BIN)/pytest tests/cluster
 
 check: lint types architecture ## Run every check that is no test
 
@@ -53,7 +56,7 @@ docs: $(INSTALLED) ## Write the reference pages anew
 	$(BIN)/python -m docs.reference
 
 lock: ## Lock the dependencies anew (needs uv)
-	$(COMPILE) pyproject.toml --extra embedded --extra browser --group dev --output-file $(LOCK)/development.txt
+	$(COMPILE) pyproject.toml --extra embedded --extra browser --extra cloud --group dev --output-file $(LOCK)/development.txt
 	$(COMPILE) pyproject.toml --constraints $(LOCK)/development.txt --output-file $(LOCK)/image.txt
 	$(COMPILE) --group build --constraints $(LOCK)/development.txt --output-file $(LOCK)/build.txt
 
