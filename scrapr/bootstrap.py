@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import setproctitle
 import structlog
 import uvloop
+from yarl import URL
 
 import scrapr
 from scrapr import settings as all_settings
@@ -26,14 +27,13 @@ from scrapr.client.config import ConfigClient
 from scrapr.client.datasource import DatasourceClient
 from scrapr.client.transport import Transport, open_session
 from scrapr.discovery.directory import Directory
-from scrapr.discovery.instance import Instance
+from scrapr.discovery.instance import Instance, Registry
 from scrapr.discovery.redis import RedisRegistry
 from scrapr.model.claim import ClaimRequest
 from scrapr.model.errors import Invalid, Refused, ScraprError
 from scrapr.model.pool import PoolRole
 from scrapr.runtime import log as logs
 from scrapr.runtime.lifecycle import Exit, Lifecycle, start_unless_stopped
-from scrapr.runtime.loops import Loop
 from scrapr.runtime.signals import stop_on_signals
 from scrapr.settings import Settings
 from scrapr.storage import redis as redis_storage
@@ -228,8 +228,19 @@ async def _lay_ground(name: str, settings: Settings, stack: AsyncExitStack) -> G
         stack=stack,
         redis=redis,
         session=session,
-        directory=Directory(RedisRegistry(redis, settings.discovery), settings.discovery),
+        directory=Directory(await _open_registry(settings, redis, stack), settings.discovery),
     )
+
+
+async def _open_registry(settings: Settings, redis: Redis, stack: AsyncExitStack) -> Registry:
+    """Where instances are written down; py-consul is imported only where it is used."""
+    if settings.discovery.kind == "redis":
+        return RedisRegistry(redis, settings.discovery)
+    from scrapr.discovery.consul import ConsulRegistry
+
+    registry = ConsulRegistry(settings.discovery)
+    stack.push_async_callback(registry.close)
+    return registry
 
 
 async def _serve(role: Role, ground: Ground, lifecycle: Lifecycle, stop: asyncio.Event) -> Exit:
@@ -240,11 +251,14 @@ async def _serve(role: Role, ground: Ground, lifecycle: Lifecycle, stop: asyncio
         await directory.leave()
         await role.release()
 
-    async with serving(role, settings.web, lifecycle, port=port, close=settings.drain.close) as url:
+    peer = URL(settings.redis.url.get_secret_value()).host or socket.gethostname()
+    async with serving(
+        role, settings.web, lifecycle, port=port, close=settings.drain.close, peer=peer
+    ) as url:
         directory.enter(
             Instance(role=role.name, container=ground.container, url=url, version=scrapr.__version__)
         )
-        loops = (Loop("discovery", directory.announce), *role.loops)
+        loops = (*directory.loops, *role.loops)
         return await lifecycle.live(loops, stop=stop, release=release)
 
 

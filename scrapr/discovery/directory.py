@@ -11,6 +11,7 @@ import structlog
 from scrapr.discovery.instance import Instance, Registry
 from scrapr.discovery.settings import DiscoverySettings
 from scrapr.model.errors import Unavailable
+from scrapr.runtime.loops import Loop
 from scrapr.runtime.trigger import Trigger
 
 log = structlog.get_logger()
@@ -25,6 +26,7 @@ class Directory:
         self._found: dict[str, tuple[float, tuple[Instance, ...]]] = {}
         self._own: Instance | None = None
         self._news = Trigger()
+        self.loops = (Loop("discovery", self.announce), *registry.loops)
 
     async def instances(self, role: str) -> tuple[Instance, ...]:
         """The instances of `role`; those known last while the registry does not answer."""

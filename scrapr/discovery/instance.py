@@ -6,6 +6,8 @@ from typing import Protocol
 
 from pydantic import BaseModel, ConfigDict
 
+from scrapr.runtime.loops import Loop
+
 
 class Instance(BaseModel):
     """Where a process is and what it serves (collections of an endpoint, configurations of a scraper)."""
@@ -21,6 +23,9 @@ class Instance(BaseModel):
 
 class Registry(Protocol):
     """Where instances are written down. Each method raises `Unavailable`."""
+
+    loops: tuple[Loop, ...]
+    """What must run for it to stay fresh."""
 
     async def announce(self, instance: Instance) -> None:
         """Say that `instance` is present, for a while."""

@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 
 from scrapr.discovery.instance import Instance
 from scrapr.discovery.settings import DiscoverySettings
+from scrapr.runtime.loops import Loop
 from scrapr.storage.redis import translated
 
 
@@ -15,6 +16,7 @@ class RedisRegistry:
     def __init__(self, redis: Redis, settings: DiscoverySettings) -> None:
         self._redis = redis
         self._settings = settings
+        self.loops: tuple[Loop, ...] = ()
 
     async def announce(self, instance: Instance) -> None:
         """Say that `instance` is present, for `ttl` seconds."""

@@ -16,7 +16,7 @@ from prometheus_client import Counter, Histogram
 import scrapr
 from scrapr.model.errors import Refused, Unavailable
 from scrapr.runtime.lifecycle import Lifecycle, State
-from scrapr.web import health, openapi, problems
+from scrapr.web import address, health, openapi, problems
 from scrapr.web.auth import READS, require_token
 from scrapr.web.call import PREFIX, Call
 from scrapr.web.role import Role
@@ -32,23 +32,37 @@ SECONDS = Histogram("scrapr_http_request_seconds", "Time to answer by route", ["
 
 @asynccontextmanager
 async def serving(
-    role: Role, settings: WebSettings, lifecycle: Lifecycle, *, port: int, close: float
+    role: Role,
+    settings: WebSettings,
+    lifecycle: Lifecycle,
+    *,
+    port: int,
+    close: float,
+    peer: str = "localhost",
 ) -> AsyncIterator[str]:
-    """Serve `role` and yield its URL; at the end requests under way get `close` seconds. Port 0 is a free one."""
+    """Serve `role` and yield its URL; at the end requests under way get `close` seconds. Port 0 is a free one.
+
+    A role that listens everywhere is told of at the address from which it reaches `peer`.
+    """
     app = build_app(role, settings, lifecycle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=close, handler_cancellation=False)
     await runner.setup()
     try:
         await _listen(runner, settings.host, port)
         bound = runner.addresses[0][1]
-        host = f"[{settings.host}]" if ":" in settings.host else settings.host
-        url = settings.advertise or f"http://{host}:{bound}"
+        url = settings.advertise or f"http://{await _name_host(settings.host, peer)}:{bound}"
         log.info("listening", url=url)
         yield url
     finally:
         if role.push:
             await role.push.close()
         await runner.cleanup()
+
+
+async def _name_host(host: str, peer: str) -> str:
+    """The host in this process's URL."""
+    host = await address.find_own(peer) if address.is_everywhere(host) else host
+    return f"[{host}]" if ":" in host else host
 
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> None:

@@ -19,7 +19,8 @@ class WebSettings(BaseModel):
         None, ge=0, le=65535, description="port to listen on; none: the role's own; 0: a free one"
     )
     advertise: str | None = Field(
-        None, description="URL at which others reach this process; none: from host and port"
+        None,
+        description="URL at which others reach this process; none: host and port (0.0.0.0: the address toward Redis)",
     )
     token: SecretStr = Field(
         SecretStr(""), description="bearer token that every write must carry, and roles send"
