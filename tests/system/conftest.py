@@ -65,9 +65,12 @@ def serving(handler: Any) -> Iterator[str]:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            # Without it the thread of a test that failed would keep the whole test run from ending.
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager

@@ -43,7 +43,7 @@ class Machine:
 
     def post(self, role: str, path: str, body: Any) -> httpx.Response:
         """What a role answers to a POST of JSON."""
-        return httpx.post(self.url(role) + path, json=body, timeout=30)
+        return httpx.post(self.url(role) + path, json=body, timeout=60)
 
     def items(self, collection: str) -> list[dict[str, Any]]:
         """All items of a collection, as they are now; none while it is unknown or its endpoint starts anew."""
@@ -82,7 +82,7 @@ class Machine:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Signal `scrapr up` and wait for its end; its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
 
     def scrapr(self, *words: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run a command of the CLI against this machine."""
