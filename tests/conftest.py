@@ -33,7 +33,7 @@ T = TypeVar("T")
 class Until(Protocol):
     """The type of the fixture `until`."""
 
-    async def __call__(self, condition: Callable[[], Awaitable[T]], *, seconds: float = 10.0) -> T: ...
+    async def __call__(self, condition: Callable[[], Awaitable[T]], *, seconds: float = 30.0) -> T: ...
 
 
 def find_free_port() -> int:
@@ -43,7 +43,7 @@ def find_free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def wait_until(condition: Callable[[], Awaitable[T]], *, seconds: float = 10.0) -> T:
+async def wait_until(condition: Callable[[], Awaitable[T]], *, seconds: float = 30.0) -> T:
     """Ask for `condition` until it gives something true; its last answer is told when time is up."""
     deadline = time.monotonic() + seconds
     while not (found := await condition()):
@@ -83,7 +83,7 @@ def dropped_sockets() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def until() -> Until:
-    """A function that waits for a condition: `await until(condition, seconds=10)` gives what it gave."""
+    """A function that waits for a condition: `await until(condition, seconds=30)` gives what it gave."""
     return wait_until
 
 

@@ -21,7 +21,7 @@ from tests.conftest import find_free_port
 from tests.processes import words_of
 
 ROLES = ("scraper", "datasource", "endpoint", "config", "orchestrator")
-READY_WITHIN = 60.0
+READY_WITHIN = 120.0
 
 
 @dataclass
@@ -98,7 +98,7 @@ class Machine:
         )
 
 
-def wait_for(condition: Any, seconds: float = 20.0) -> Any:
+def wait_for(condition: Any, seconds: float = 60.0) -> Any:
     """What `condition` gives, once that is true."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):
