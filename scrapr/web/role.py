@@ -4,14 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
+
+from aiohttp import web
 
 from scrapr.runtime.loops import Loop
-from scrapr.web.push import Push
 from scrapr.web.routes import Route
 
 Check: TypeAlias = Callable[[], Awaitable[None]]
 """Returns when a dependency answers; raises `Unavailable` when it does not."""
+
+
+class Pushes(Protocol):
+    """What a role pushes beside its routes."""
+
+    def attach(self, app: web.Application, *, ping: float) -> None:
+        """Serve it from `app`; between roles a sign of life is sent each `ping` seconds."""
+
+    async def close(self) -> None:
+        """Send everybody away."""
 
 
 async def _nothing() -> None:
@@ -28,5 +39,5 @@ class Role:
     loops: tuple[Loop, ...] = ()
     checks: Mapping[str, Check] = field(default_factory=dict)
     """Dependencies without which the role is not ready, by name."""
-    push: Push | None = None
+    push: Pushes | None = None
     release: Callable[[], Awaitable[None]] = _nothing

@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler, Middleware
 from prometheus_client import Counter, Histogram
 
 import scrapr
+from scrapr.client.events import MEDIA_TYPE
 from scrapr.model.errors import Refused, Unavailable
 from scrapr.runtime.lifecycle import Lifecycle, State
 from scrapr.web import address, health, openapi, problems
@@ -97,7 +98,7 @@ def build_app(role: Role, settings: WebSettings, lifecycle: Lifecycle) -> web.Ap
         _mount(app, route)
     app.router.add_get("/", go_home)
     if role.push:
-        role.push.attach(app)
+        role.push.attach(app, ping=settings.ping)
     return app
 
 
@@ -133,7 +134,8 @@ async def _observe(request: web.Request, handler: Handler) -> web.StreamResponse
     resource = request.match_info.route.resource
     count, duration = _meters(request.method, resource.canonical if resource else "unknown", answer.status)
     count.inc()
-    duration.observe(seconds)
+    if answer.status != 101 and answer.content_type != MEDIA_TYPE:
+        duration.observe(seconds)  # how long somebody listened is no time to answer
     log.debug(
         "request", method=request.method, path=request.path, status=answer.status, ms=round(seconds * 1e3, 2)
     )

@@ -25,6 +25,12 @@ class WebSettings(BaseModel):
     token: SecretStr = Field(
         SecretStr(""), description="bearer token that every write must carry, and roles send"
     )
+    ping: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        description="seconds between two signs of life to roles that listen; two of them without one: gone",
+    )
     body_limit: int = Field(16 * 2**20, ge=1024, description="bytes of a request's body at most")
 
     @model_validator(mode="after")

@@ -37,7 +37,7 @@ class Answers:
     async def give(self, request: web.Request, mirrored: Mirrored, shape: Shape) -> web.Response:
         """The items that `request` asks for. Raises `Invalid`, or `Unavailable` for what was never seen."""
         if mirrored.copy is None:
-            await self._await_copy(mirrored)
+            await mirrored.arrive(self._settings.wait)
         age = mirrored.age
         stale = age > self._settings.stale_after
         answer = mirrored.ready.get((shape, stale, request.rel_url.raw_query_string))
@@ -109,15 +109,6 @@ class Answers:
             if self._mirror.lacks(table, columns):
                 await asyncio.to_thread(self._mirror.index, table, columns, most=self._settings.indexes)
                 metrics.INDEXED.inc()
-
-    async def _await_copy(self, mirrored: Mirrored) -> None:
-        try:
-            async with asyncio.timeout(self._settings.wait):
-                await mirrored.seen.wait()
-        except TimeoutError as error:
-            raise Unavailable(
-                f"The collection {mirrored.name!r} was not seen here yet, and its datasource does not answer"
-            ) from error
 
     async def _build(
         self, request: web.Request, mirrored: Mirrored, shape: Shape, wish: Wish, *, stale: bool

@@ -64,7 +64,9 @@ def hear(version: int, told: Changes) -> Step:
 
 
 def read(version: int, page: Changes) -> Step:
-    """What to do with the answer to `Ask(version)`; the datasource may have forgotten the changes in between."""
+    """What to do with the answer to `Ask(version)`; the datasource may have forgotten the changes, or begun anew."""
+    if page.latest < version:
+        return Reload("began anew")
     fresh = _after(version, page.changes)
     if not fresh:
         return Reload("changes are gone") if page.latest > version else None

@@ -40,7 +40,7 @@ class Tools:
     """What all followers work with.
 
     `ask` joins a collection's room, and gives None where there is no feed; `link` is the number of the feed's
-    connection, None where there is none.
+    connection, None where there is none. `tell` lets the audience look.
     """
 
     datasource: DatasourceClient
@@ -50,6 +50,7 @@ class Tools:
     settings: EndpointSettings
     ask: Callable[[str, int], Awaitable[Word | None]]
     link: Callable[[], int | None]
+    tell: Callable[[], None]
 
 
 class Follower:
@@ -124,6 +125,7 @@ class Follower:
             log.info("collection recovered", collection=self._name, failures=self._failures)
         self._failures = 0
         self._mirrored.confirm(live=live)
+        self._tools.tell()
 
     async def _act(self, step: Step, how: str) -> None:
         try:
@@ -143,7 +145,8 @@ class Follower:
     async def _apply(self, changes: tuple[Change, ...], how: str) -> None:
         mirrored, copy = self._mirrored, self._copy()
         after, effect = await asyncio.to_thread(self._tools.mirror.apply, copy, changes)
-        mirrored.show(after, confirmed_at=time.time())
+        mirrored.show(after, confirmed_at=time.time(), changes=changes)
+        self._tools.tell()
         self._tools.keeper.note(self._name, copy.version, effect)
         metrics.APPLIED.labels(how).inc(len(changes))
         metrics.LAG.observe(max(0.0, time.time() - changes[0].at.timestamp()))
@@ -172,6 +175,7 @@ class Follower:
         """Serve `copy` in place of the one before."""
         before = self._mirrored.copy
         self._mirrored.show(copy, confirmed_at=time.time())
+        self._tools.tell()
         anew = before is not None and before.version > copy.version
         self._tools.keeper.note_whole(self._name, over=before.version if before and anew else -1)
         if before is not None:

@@ -14,7 +14,7 @@ from scrapr.model.collection import NAME, near
 from scrapr.model.configuration import Configurations
 from scrapr.model.errors import FieldError, NotFound
 from scrapr.model.times import Time
-from scrapr.roles.endpoint import query
+from scrapr.roles.endpoint import query, stream
 from scrapr.roles.endpoint.answers import Answers
 from scrapr.roles.endpoint.inputs import Inputs, given
 from scrapr.roles.endpoint.mirrored import Mirrored
@@ -22,6 +22,7 @@ from scrapr.roles.endpoint.peers import FORWARDED, Peers
 from scrapr.roles.endpoint.query import Items, Shape, Shapes
 from scrapr.roles.endpoint.service import Service
 from scrapr.roles.endpoint.settings import EndpointSettings
+from scrapr.roles.endpoint.stream import Streams
 from scrapr.web.call import PREFIX, Call
 from scrapr.web.routes import Route
 
@@ -57,11 +58,16 @@ class ServedCollections(BaseModel):
 
 
 def routes(
-    service: Service, answers: Answers, inputs: Inputs, peers: Peers, settings: EndpointSettings
+    service: Service,
+    answers: Answers,
+    inputs: Inputs,
+    peers: Peers,
+    streams: Streams,
+    settings: EndpointSettings,
 ) -> tuple[Route, ...]:
     """All routes of the role."""
     shapes = query.shapes(settings)
-    readers = _Readers(service, answers, inputs, peers, shapes, stale_after=settings.stale_after)
+    readers = _Readers(service, answers, inputs, peers, streams, shapes, stale_after=settings.stale_after)
     return (
         Route(
             "GET",
@@ -92,7 +98,7 @@ def routes(
             "GET",
             "/collections/{collection}/changes",
             readers.changes,
-            "A collection's changes after a version",
+            "A collection's changes after a version; with `Accept: text/event-stream` all that come, as they come",
             query=ChangesQuery,
             answer=Changes,
             refusals=(404,),
@@ -108,6 +114,7 @@ class _Readers:
         answers: Answers,
         inputs: Inputs,
         peers: Peers,
+        streams: Streams,
         shapes: Shapes,
         *,
         stale_after: float,
@@ -116,6 +123,7 @@ class _Readers:
         self._answers = answers
         self._inputs = inputs
         self._peers = peers
+        self._streams = streams
         self._shapes = shapes
         self._stale_after = stale_after
 
@@ -140,12 +148,17 @@ class _Readers:
         return await self._answers.give(call.request, mirrored, shape)
 
     async def changes(self, call: Call) -> Changes | web.StreamResponse:
-        """The changes of a collection; they are the datasource's, and asked of it."""
-        name, wish = call.place("collection"), call.query(ChangesQuery)
-        if name not in self._service.collections:
+        """The changes of a collection; they are the datasource's, and asked of it, or told as they come."""
+        name, streamed = call.place("collection"), stream.is_wanted(call.request)
+        wish = ChangesQuery() if streamed else call.query(ChangesQuery)
+        mirrored = self._service.collections.get(name)
+        if mirrored is None:
             found = await self._find(call, name, "changes")
             if not isinstance(found, Mirrored):
                 return found
+            mirrored = found
+        if streamed:
+            return await self._streams.give(call, mirrored)
         try:
             return await self._service.datasource.changes(name, since=wish.since, limit=wish.limit)
         except NotFound:
@@ -191,6 +204,9 @@ class _Readers:
             if peers := await self._peers.serving(name):
                 path = f"{PREFIX if call.versioned else ''}/collections/{name}/{what}"
                 target = URL.build(path=path, query=_without_collection(call))
+                if what == "changes" and stream.is_wanted(call.request):
+                    with self._streams.seat():
+                        return await self._peers.forward(call.request, peers, target, lasting=True)
                 return await self._peers.forward(call.request, peers, target)
             if mirrored := await self._service.arrival(name):
                 return mirrored

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from scrapr.model.change import Changes
+from scrapr.model.change import Change, Changes
+from scrapr.model.errors import Unavailable
 from scrapr.roles.endpoint.query import Copy, Shape
+from scrapr.roles.endpoint.recent import Recent
 from scrapr.runtime.trigger import Trigger
 
 MAIL = 256
@@ -27,8 +30,9 @@ class Answer:
 class Mirrored:
     """One collection as this process knows it; changed only between two awaits, so always whole."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, recent: Recent) -> None:
         self.name = name
+        self.recent = recent
         self.copy: Copy | None = None
         self.confirmed_at = 0.0
         """When the datasource last confirmed the copy, in seconds since 1970."""
@@ -46,9 +50,22 @@ class Mirrored:
         """Seconds for which nobody knows whether the copy is still right."""
         return 0.0 if self.live else max(0.0, time.time() - self.confirmed_at)
 
-    def show(self, copy: Copy, *, confirmed_at: float) -> None:
-        """Serve `copy` from now on."""
+    async def arrive(self, seconds: float) -> None:
+        """Wait until there is a copy. Raises `Unavailable` if there is none in time."""
+        if self.copy is not None:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self.seen.wait()
+        except TimeoutError as error:
+            raise Unavailable(
+                f"The collection {self.name!r} was not seen here yet, and its datasource does not answer"
+            ) from error
+
+    def show(self, copy: Copy, *, confirmed_at: float, changes: Sequence[Change] = ()) -> None:
+        """Serve `copy` from now on; `changes` led to it from the one before, where that is so."""
         self.copy = copy
+        self.recent.follow(copy.version, changes)
         self.confirmed_at = confirmed_at
         self.ready = {}
         self.seen.set()

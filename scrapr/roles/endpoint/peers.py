@@ -2,37 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass
 
 import aiohttp
 import structlog
 from aiohttp import web
 from yarl import URL
 
+from scrapr.client import events
+from scrapr.client.events import MEDIA_TYPE, Event
 from scrapr.discovery.directory import Directory
 from scrapr.discovery.instance import Instance
+from scrapr.model import problem
 from scrapr.model.errors import Unavailable
 from scrapr.roles.endpoint import metrics
+from scrapr.web.call import PREFIX
 
 log = structlog.get_logger()
 FORWARDED = "X-Scrapr-Forwarded"
 """Marks a request that an endpoint passed on; it is not passed on again."""
-ASKED = ("Accept", "Accept-Encoding", "If-None-Match", "If-Modified-Since")
+ASKED = ("Accept", "Accept-Encoding", "If-None-Match", "If-Modified-Since", "Last-Event-ID")
 OF_THE_CONNECTION = frozenset(
     {"connection", "date", "keep-alive", "server", "te", "trailer", "transfer-encoding", "upgrade"}
 )
 
 
+@dataclass(frozen=True)
+class Hearing:
+    """A collection's stream at a peer: where it begins, and what is told there."""
+
+    version: int
+    events: AsyncIterator[Event]
+    answer: aiohttp.ClientResponse
+
+
 class Peers:
-    """The endpoints beside this one."""
+    """The endpoints beside this one. A stream of theirs that is silent for `hearing` seconds has ended."""
 
     def __init__(
-        self, directory: Directory, session: aiohttp.ClientSession, *, container: str, patience: float
+        self,
+        directory: Directory,
+        session: aiohttp.ClientSession,
+        *,
+        container: str,
+        patience: float,
+        hearing: float,
     ) -> None:
         self._directory = directory
         self._session = session
         self._container = container
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=patience, sock_read=patience)
+        self._hearing = aiohttp.ClientTimeout(total=None, sock_connect=patience, sock_read=hearing)
+        self._lasting: aiohttp.ClientSession | None = None
 
     async def instances(self) -> tuple[Instance, ...]:
         """All of them, without this one."""
@@ -44,17 +66,20 @@ class Peers:
         return [each for each in await self.instances() if collection in each.serves]
 
     async def forward(
-        self, request: web.Request, peers: Iterable[Instance], target: URL
+        self, request: web.Request, peers: Iterable[Instance], target: URL, *, lasting: bool = False
     ) -> web.StreamResponse:
-        """What the first of `peers` that answers says to `target`. Raises `Unavailable` if none does."""
+        """What the first of `peers` that answers says to `target`; a `lasting` answer is a stream.
+
+        Raises `Unavailable` if none answers.
+        """
         headers = {name: request.headers[name] for name in ASKED if name in request.headers}
         headers[FORWARDED] = self._container
         for peer in peers:
             try:
-                async with self._session.get(
+                async with (self._streams() if lasting else self._session).get(
                     URL(peer.url).join(target),
                     headers=headers,
-                    timeout=self._timeout,
+                    timeout=self._hearing if lasting else self._timeout,
                     allow_redirects=False,
                     auto_decompress=False,
                 ) as answer:
@@ -64,6 +89,36 @@ class Peers:
                 metrics.FORWARDED.labels("failed").inc()
                 log.warning("peer does not answer", peer=peer.container, reason=str(error))
         raise Unavailable("The endpoint that serves this collection does not answer")
+
+    async def hear(self, peers: Iterable[Instance], collection: str, *, since: int | None) -> Hearing:
+        """The stream of a collection at the first of `peers` that answers. Raises what it refuses, or `Unavailable`."""
+        target = URL.build(
+            path=f"{PREFIX}/collections/{collection}/changes",
+            query={} if since is None else {"since": str(since)},
+        )
+        headers = {"Accept": MEDIA_TYPE, FORWARDED: self._container}
+        for peer in peers:
+            url = URL(peer.url).join(target)
+            try:
+                answer = await self._streams().get(url, headers=headers, timeout=self._hearing)
+                if answer.status != 200:
+                    raise problem.revive(answer.status, await answer.json(content_type=None))
+                told = events.read(answer.content)
+                return Hearing(int((await anext(told)).id), told, answer)
+            except (aiohttp.ClientError, TimeoutError, OSError, ValueError, StopAsyncIteration) as error:
+                log.warning("peer does not answer", peer=peer.container, reason=str(error))
+        raise Unavailable("The endpoint that serves this collection does not answer")
+
+    async def close(self) -> None:
+        """End the streams."""
+        if self._lasting is not None:
+            await self._lasting.close()
+
+    def _streams(self) -> aiohttp.ClientSession:
+        """Connections of their own, as many as there are streams: those for calls are few, and would all be taken."""
+        if self._lasting is None or self._lasting.closed:
+            self._lasting = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+        return self._lasting
 
 
 async def _pass_on(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:

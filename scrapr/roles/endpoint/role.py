@@ -11,12 +11,15 @@ from scrapr.discovery.directory import Directory
 from scrapr.model.claim import ClaimRequest
 from scrapr.roles.endpoint import http
 from scrapr.roles.endpoint.answers import Answers
+from scrapr.roles.endpoint.audience import Audience
 from scrapr.roles.endpoint.inputs import Inputs
 from scrapr.roles.endpoint.mirror import Mirror
 from scrapr.roles.endpoint.peers import Peers
+from scrapr.roles.endpoint.rooms import Rooms
 from scrapr.roles.endpoint.service import Service
 from scrapr.roles.endpoint.settings import EndpointSettings
 from scrapr.roles.endpoint.store import Store
+from scrapr.roles.endpoint.stream import Streams
 from scrapr.runtime.loops import Loop
 from scrapr.storage.redis import Redis
 from scrapr.web.role import Role
@@ -37,6 +40,7 @@ async def build(
 
     Once it has something to serve, nothing that is away makes it unready: it answers from what it has.
     """
+    audience = Audience(datasource, settings, most=settings.push_clients)
     mirror = Mirror(folder=settings.folder, readers=settings.readers)
     service = Service(
         config=config,
@@ -46,15 +50,24 @@ async def build(
         claim=claim,
         settings=settings,
         directory=directory,
+        audience=audience,
         token=token,
     )
     answers = Answers(mirror, settings)
     scrapers = ScraperClient(config.transport.toward(directory.locate("scraper")))
-    peers = Peers(directory, session, container=claim.container, patience=settings.forward)
+    peers = Peers(
+        directory,
+        session,
+        container=claim.container,
+        patience=settings.forward,
+        hearing=settings.forward + settings.push_heartbeat,
+    )
     return Role(
         name="endpoint",
         home="/items",
-        routes=http.routes(service, answers, Inputs(scrapers, settings), peers, settings),
+        routes=http.routes(
+            service, answers, Inputs(scrapers, settings), peers, Streams(audience, settings), settings
+        ),
         loops=(
             Loop("listen-config", service.listen_to_config),
             Loop("hold", service.hold),
@@ -62,7 +75,9 @@ async def build(
             Loop("follow", service.follow),
             Loop("keep", service.keep),
             Loop("index", answers.index),
+            Loop("audience", audience.tend),
         ),
         checks={"claims": service.check},
+        push=Rooms(service, audience, peers, settings),
         release=service.release,
     )

@@ -20,11 +20,13 @@ from scrapr.model.claim import ClaimRequest
 from scrapr.model.configuration import Configuration
 from scrapr.model.errors import Damaged, Refused, Unavailable
 from scrapr.roles.endpoint import metrics
+from scrapr.roles.endpoint.audience import Audience
 from scrapr.roles.endpoint.follower import Follower, Tools, Word
 from scrapr.roles.endpoint.keep import Keeper
 from scrapr.roles.endpoint.loading import Loader
 from scrapr.roles.endpoint.mirror import Mirror
 from scrapr.roles.endpoint.mirrored import Mirrored
+from scrapr.roles.endpoint.recent import Recent
 from scrapr.roles.endpoint.settings import EndpointSettings
 from scrapr.roles.endpoint.store import Store
 
@@ -46,6 +48,7 @@ class Service:
         claim: ClaimRequest,
         settings: EndpointSettings,
         directory: Directory,
+        audience: Audience,
         token: str,
     ) -> None:
         self.collections: dict[str, Mirrored] = {}
@@ -54,6 +57,7 @@ class Service:
         self._store = store
         self._settings = settings
         self._directory = directory
+        self._audience = audience
         self._container = claim.container
         self._holder = Holder(config, store, claim, token=token)
         self._keeper = Keeper(store, mirror, self.collections, check=settings.check)
@@ -65,6 +69,7 @@ class Service:
             settings=settings,
             ask=self._ask,
             link=lambda: self._link,
+            tell=audience.tell,
         )
         self._feed = Feed(
             datasource.transport.locate, token=token, connected=self._meet, told=self._hear, lost=self._part
@@ -108,13 +113,14 @@ class Service:
                 for name in tasks.keys() - wanted:
                     await self._leave(name, tasks.pop(name))
                 for name in wanted - tasks.keys():
-                    self.collections[name] = mirrored = Mirrored(name)
+                    self.collections[name] = mirrored = self._make(name)
                     tasks[name] = group.create_task(Follower(mirrored, self._tools).run(), name=name)
                 self._tell()
                 await self._holder.changed.wait(timeout=self._settings.check)
 
     async def release(self) -> None:
-        """Give back the claims, and leave in Redis what is known."""
+        """Send the listeners elsewhere, give back the claims, and leave in Redis what is known."""
+        self._audience.close()
         await self._holder.release()
         try:
             await self._keeper.flush()
@@ -160,10 +166,15 @@ class Service:
             return
         self._kept = tuple(claim.configuration for claim in kept.claims) if kept else ()
 
+    def _make(self, name: str) -> Mirrored:
+        recent = Recent(most=self._settings.push_keep, most_bytes=self._settings.push_keep_bytes)
+        return Mirrored(name, recent)
+
     async def _leave(self, name: str, task: asyncio.Task[None]) -> None:
         task.cancel()
         await asyncio.wait([task])
         mirrored = self.collections.pop(name)
+        self._audience.leave(mirrored)
         if mirrored.copy is not None:
             await asyncio.to_thread(self._tools.mirror.drop, mirrored.copy.table)
 

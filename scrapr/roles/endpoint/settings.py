@@ -61,6 +61,25 @@ class EndpointSettings(BaseModel):
         le=60,
         description="seconds that a request with inputs waits for its items before it is told 202",
     )
+    push_clients: int = Field(
+        15_000, ge=0, le=1_000_000, description="connections of clients that are told of changes at most"
+    )
+    push_keep: int = Field(
+        1000,
+        ge=1,
+        le=1_000_000,
+        description="newest changes of each collection that are kept for its clients; who lags more is cut off",
+    )
+    push_keep_bytes: int = Field(2**20, ge=1, description="bytes of those changes at most")
+    push_stall: float = Field(
+        30.0, gt=0, description="seconds that a client may take nothing of what is sent; then it is cut off"
+    )
+    push_heartbeat: float = Field(
+        15.0, gt=0, description="seconds of silence after which a stream of events gets a comment"
+    )
+    push_retry: float = Field(
+        2.0, gt=0, le=3600, description="seconds after which a lost client comes again, half more or less"
+    )
     prefix: str = Field("scrapr", description="what the keys of this installation begin with in Redis")
 
     @model_validator(mode="after")

@@ -43,7 +43,7 @@ from scrapr.web.settings import WebSettings
 TOKEN = "of-the-tests"
 WEB = WebSettings(token=SecretStr(TOKEN))
 QUICK = DrainSettings(notice=0, grace=4, cancel=1, close=0.2)
-CLIENT = ClientSettings(tries=1, timeout=2)
+CLIENT = ClientSettings(tries=1, timeout=10)
 
 
 @dataclass(frozen=True)

@@ -187,6 +187,7 @@ def test_changes_that_the_datasource_no_longer_has_mean_a_new_copy() -> None:
     assert isinstance(follow.read(2, _stretch(2, history[5:])), Reload)
     assert isinstance(follow.read(2, _stretch(2, [*history[2:4], *history[5:]])), Reload)
     assert follow.read(9, told(history, 9, 9)) is None
+    assert follow.read(10, told(history, 9, 9)) == Reload("began anew")
 
 
 def _create(version: int) -> Change:
