@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from scrapr.client.transport import Transport
 from scrapr.model.batch import Batch, Receipt, Run, Runs
 from scrapr.model.change import Changes
 from scrapr.model.collection import Collection, Collections
+from scrapr.model.moment import show_moment
 from scrapr.model.record import Records
 
 
@@ -29,8 +32,18 @@ class DatasourceClient:
             Records, f"/v1/collections/{collection}", {"after": after, "limit": limit}
         )
 
+    async def records_at(
+        self, collection: str, at: int | datetime, *, after: int | None = None, limit: int = 1000
+    ) -> Records:
+        """A page of the records as they were at a version or a time; more pages come `at` the answer's version.
+
+        Raises `NotFound`, `Invalid` for a version that is still to come, and `Expired` for one no longer kept.
+        """
+        query = {"at": show_moment(at), "after": after, "limit": limit}
+        return await self.transport.get(Records, f"/v1/collections/{collection}", query)
+
     async def changes(self, collection: str, *, since: int, limit: int = 1000) -> Changes:
-        """The changes after version `since`, at most `limit`."""
+        """The changes after version `since`, at most `limit`. Raises `NotFound`, and `Expired` if not all are kept."""
         return await self.transport.get(
             Changes, f"/v1/collections/{collection}/changes", {"since": since, "limit": limit}
         )

@@ -34,7 +34,8 @@ class Change(BaseModel):
 class Changes(BaseModel):
     """A stretch of a collection's changes: those after `since`, in order and without a gap, up to `version`.
 
-    `version` is less than `latest` where there are more to ask for.
+    `version` is less than `latest` where there are more to ask for. A `latest` below `since` tells that the caller is
+    ahead of the collection, which began anew: what it has is of another past.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -29,7 +29,8 @@ Name = Annotated[str, AfterValidator(_check_name)]
 class Collection(BaseModel):
     """What is known of a collection as a whole.
 
-    `version` is that of its newest change; 0 where nothing was ever reduced into it.
+    `version` is that of its newest change; 0 where nothing was ever reduced into it. `oldest` is the first version
+    that its past is known from: all later changes are kept.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -37,6 +38,7 @@ class Collection(BaseModel):
     name: str
     version: int
     records: int
+    oldest: int = 0
     updated_at: Time | None = None
 
 

@@ -78,6 +78,12 @@ class Conflict(Refused):
     status = 409
 
 
+class Expired(Refused):
+    """The request asks for what is no longer kept"""
+
+    status = 410
+
+
 class StaleEpoch(Conflict):
     """The claim behind this request has passed to another holder"""
 

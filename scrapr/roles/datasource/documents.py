@@ -17,10 +17,12 @@ from scrapr.model.collection import Collection
 from scrapr.model.item import Item
 from scrapr.model.record import Record
 from scrapr.model.times import now
+from scrapr.roles.datasource.rewind import Undo
 from scrapr.roles.datasource.standing import Effect, End, Feed, Kept, Page, Spot, Standing
 from scrapr.storage.mongo import Collection as MongoCollection
 from scrapr.storage.mongo import Document
 
+STAMPS = ("created", "version", "first_seen", "last_seen", "changed_at")
 SCALARS = frozenset((str, int, float, bool, type(None)))
 
 
@@ -42,7 +44,7 @@ def naive(collection: MongoCollection) -> MongoCollection:
     return collection.with_options(CodecOptions(tz_aware=False))
 
 
-def _time(naive: datetime) -> datetime:
+def aware(naive: datetime) -> datetime:
     """A time that was read as a naive one, which MongoDB means as UTC."""
     return naive.replace(tzinfo=UTC)
 
@@ -170,6 +172,7 @@ def collection_of(document: Document) -> Collection:
         name=document["_id"],
         version=document["version"],
         records=document["records"],
+        oldest=document.get("oldest", 0),
         updated_at=document["updated_at"],
     )
 
@@ -183,9 +186,9 @@ def kept_of(document: Document) -> Kept:
         values,
         created=document["created"],
         version=document["version"],
-        first_seen=_time(document["first_seen"]),
-        last_seen=_time(document["last_seen"]),
-        changed_at=_time(document["changed_at"]),
+        first_seen=aware(document["first_seen"]),
+        last_seen=aware(document["last_seen"]),
+        changed_at=aware(document["changed_at"]),
         feeds=feeds,
     )
 
@@ -225,14 +228,14 @@ def record_of(document: Document) -> Record:
         values=plain(document["values"]),
         created=document["created"],
         version=document["version"],
-        first_seen=_time(document["first_seen"]),
-        last_seen=_time(document["last_seen"]),
-        changed_at=_time(document["changed_at"]),
+        first_seen=aware(document["first_seen"]),
+        last_seen=aware(document["last_seen"]),
+        changed_at=aware(document["changed_at"]),
     )
 
 
-def document_of_change(change: Change) -> Document:
-    """A change as it is stored."""
+def document_of_change(change: Change, was: Kept | None) -> Document:
+    """A change as it is stored, with the versions and times of the record before it, to go back by."""
     return {
         "_id": {"collection": change.collection, "version": change.version},
         "key": change.key,
@@ -241,6 +244,7 @@ def document_of_change(change: Change) -> Document:
         "after": change.after,
         "run": change.run,
         "at": change.at,
+        "was": was and {name: getattr(was, name) for name in STAMPS},
     }
 
 
@@ -255,7 +259,31 @@ def changes_of(documents: Iterable[Document]) -> tuple[Change, ...]:
             before=plain(document["before"]),
             after=plain(document["after"]),
             run=document["run"],
-            at=_time(document["at"]),
+            at=aware(document["at"]),
         )
         for document in documents
+    )
+
+
+def removed_of(document: Document) -> Record:
+    """The record that a removal took away, as it was last."""
+    return _stamped(document, plain(document["before"]))
+
+
+def undo_of(document: Document) -> Undo:
+    """What takes an update back."""
+    before, after = plain(document["before"]), plain(document["after"])
+    return Undo(document["_id"]["version"], before or {}, after or {}, _stamped(document, {}))
+
+
+def _stamped(change: Document, values: Item) -> Record:
+    was = change["was"]
+    return Record.model_construct(
+        key=change["key"],
+        values=values,
+        created=was["created"],
+        version=was["version"],
+        first_seen=aware(was["first_seen"]),
+        last_seen=aware(was["last_seen"]),
+        changed_at=aware(was["changed_at"]),
     )

@@ -13,10 +13,12 @@ from scrapr.model.batch import Batch, Receipt, Run, Runs
 from scrapr.model.change import Change, Changes
 from scrapr.model.collection import Collections
 from scrapr.model.item import Item
+from scrapr.model.moment import Moment
 from scrapr.model.record import Records
 from scrapr.model.validation import read_json
 from scrapr.roles.datasource import intake
 from scrapr.roles.datasource.inbox import Inbox
+from scrapr.roles.datasource.past import Past
 from scrapr.roles.datasource.store import Store
 from scrapr.web.call import Call
 from scrapr.web.routes import Route
@@ -38,6 +40,12 @@ class RecordsQuery(BaseModel):
         int, Field(ge=0, description="go on after the record that was created as this version")
     ] = 0
     limit: Limit | None = None
+    at: Annotated[
+        Moment | None,
+        Field(
+            description="as it was: a version, or a time; for more pages the version answered to the first"
+        ),
+    ] = None
 
 
 class ChangesQuery(BaseModel):
@@ -45,7 +53,14 @@ class ChangesQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    since: Annotated[int, Field(ge=0, description="the version that the caller has")] = 0
+    since: Annotated[
+        int,
+        Field(
+            ge=0,
+            description="the version that the caller has; one from before what is kept is refused with 410, one ahead "
+            "of the collection is answered with a `latest` below it",
+        ),
+    ] = 0
     limit: Limit = 1000
 
 
@@ -75,9 +90,9 @@ class History(BaseModel):
     changes: tuple[Change, ...]
 
 
-def routes(inbox: Inbox, store: Store) -> tuple[Route, ...]:
+def routes(inbox: Inbox, store: Store, past: Past) -> tuple[Route, ...]:
     """All routes of the role."""
-    readers = _Readers(store)
+    readers = _Readers(store, past)
 
     async def accept(call: Call) -> Receipt:
         text = await call.request.read()
@@ -98,10 +113,10 @@ def routes(inbox: Inbox, store: Store) -> tuple[Route, ...]:
             "GET",
             "/collections/{collection}",
             readers.records,
-            "A collection's records, page by page, in the order of their creation",
+            "A collection's records, now or as they were, page by page, in the order of their creation",
             query=RecordsQuery,
             answer=Records,
-            refusals=(404,),
+            refusals=(404, 410),
         ),
         Route(
             "GET",
@@ -110,7 +125,7 @@ def routes(inbox: Inbox, store: Store) -> tuple[Route, ...]:
             "A collection's changes after a version",
             query=ChangesQuery,
             answer=Changes,
-            refusals=(404,),
+            refusals=(404, 410),
         ),
         Route(
             "GET",
@@ -126,8 +141,9 @@ def routes(inbox: Inbox, store: Store) -> tuple[Route, ...]:
 
 
 class _Readers:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, past: Past) -> None:
         self._store = store
+        self._past = past
 
     async def collections(self, call: Call) -> Collections | web.Response:
         """All collections; without a version in the path their names alone."""
@@ -138,12 +154,17 @@ class _Readers:
         """A page of records; without a version in the path as the bare array of the thesis."""
         query = call.query(RecordsQuery)
         limit = query.limit or (1000 if call.versioned else PAGE_MOST)
-        page = await self._store.records(call.place("collection"), after=query.after, limit=limit)
+        collection = call.place("collection")
+        if query.at is None:
+            page = await self._store.records(collection, after=query.after, limit=limit)
+        else:
+            page = await self._past.records(collection, query.at, after=query.after, limit=limit)
         if call.versioned:
             return page
         answer = _bare([record.public() for record in page.records])
         if page.next is not None:
-            following = call.request.rel_url.update_query(after=page.next)
+            moment = {} if query.at is None else {"at": page.version}
+            following = call.request.rel_url.update_query(after=page.next, **moment)
             answer.headers["Link"] = f'<{following}>; rel="next"'
         return answer
 

@@ -28,6 +28,11 @@ async def prepare(database: Database, settings: DatasourceSettings) -> None:
         await database["records"].create_index(_up("_id.collection", "created"))
         await database["records"].create_index(_up("feeds.configuration", "feeds.order"))
         await database["changes"].create_index(_up("_id.collection", "key", "_id.version"))
+        await database["changes"].create_index(
+            # What a collection had and has no more is found by when it came: for its past.
+            _up("_id.collection", "was.created"),
+            partialFilterExpression={"op": "remove"},
+        )
         await database["runs"].create_index([("configuration", 1), ("started_at", -1)])
         await database["runs"].create_index(
             # Runs that read something and were as usual: those that a new one is compared with.

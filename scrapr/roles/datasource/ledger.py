@@ -117,7 +117,9 @@ class Ledger:
             gone = [{"collection": name, "key": key} for key in fold.removed]
             await self._records.delete_many({"_id": {"$in": gone}}, session=session)
         if fold.changes:
-            changes = map(documents.document_of_change, fold.changes)
+            changes = [
+                documents.document_of_change(change, fold.was.get(change.version)) for change in fold.changes
+            ]
             await self._changes.insert_many(changes, session=session)
 
     async def _take_turn(self, fold: Fold, session: AsyncClientSession) -> None:

@@ -28,6 +28,7 @@ class Step:
     records: Mapping[str, Kept]
     written: frozenset[str]
     changes: tuple[Change, ...]
+    was: Mapping[int, Kept]
     sighting: Sighting
     unkeyed: tuple[Item, ...]
 
@@ -52,6 +53,7 @@ def fold(standing: Standing, old: Mapping[str, Kept], pages: Sequence[Page], *, 
         before=standing,
         after=now,
         changes=tuple(change for step in steps.values() for change in step.changes),
+        was={version: kept for step in steps.values() for version, kept in step.was.items()},
         written=tuple(records[key] for key in written),
         sightings=tuple(_spare(steps.values(), written)),
         effects={page: step.effect for page, step in steps.items()},
@@ -74,12 +76,15 @@ def fold_page(standing: Standing, old: Mapping[str, Kept], page: Page, *, most: 
     keyed, unkeyed = _sort_out(page)
     records: dict[str, Kept] = {}
     changes: list[Change] = []
+    was: dict[int, Kept] = {}
     for key, items in keyed.items():
         before = old.get(key)
         values = merge(before.values if before else {}, items, page.collect, most=most)
         version = standing.version + len(changes) + 1
         if change := _compare(standing.name, key, before, values, version, page.run, at):
             changes.append(change)
+            if before:
+                was[version] = before
         records[key] = _keep(key, before, values, change, feed, at)
     known = {key: old[key].fed_by(feed.configuration) for key in records if key in old}
     sighted = tuple(
@@ -102,6 +107,7 @@ def fold_page(standing: Standing, old: Mapping[str, Kept], page: Page, *, most: 
         records=records,
         written=frozenset(records.keys() - set(sighted)),
         changes=tuple(changes),
+        was=was,
         sighting=Sighting(feed, at, sighted),
         unkeyed=tuple(unkeyed),
     )

@@ -96,6 +96,7 @@ def forget(standing: Standing, end: End, unseen: Sequence[Kept], *, is_last: boo
         before=standing,
         after=after,
         changes=changes,
+        was={change.version: kept for change, kept in zip(changes, gone, strict=True)},
         written=tuple(kept for kept in left if kept.feeds),
         removed=tuple(kept.key for kept in gone),
         effects={end.id: Effect(order=after.order)} if is_last else {},

@@ -8,6 +8,8 @@ from scrapr.roles.datasource import http, indexes
 from scrapr.roles.datasource.announcer import Announcer
 from scrapr.roles.datasource.inbox import Inbox
 from scrapr.roles.datasource.ledger import Ledger
+from scrapr.roles.datasource.past import Past
+from scrapr.roles.datasource.retention import Retention
 from scrapr.roles.datasource.service import Reducer
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.datasource.store import Store
@@ -27,12 +29,13 @@ async def build(*, database: Database, settings: DatasourceSettings, token: str)
     return Role(
         name="datasource",
         home="/collections",
-        routes=http.routes(inbox, store),
+        routes=http.routes(inbox, store, Past(database, store)),
         loops=(
             Loop("inbox", reducer.listen),
             Loop("reconcile", reducer.reconcile),
             *workers,
             Loop("announce", announcer.announce),
+            Loop("retain", Retention(database, settings.change_retention).retain),
         ),
         checks={"mongo": partial(mongo.ping, database)},
         push=announcer.push,

@@ -32,6 +32,11 @@ class DatasourceSettings(BaseModel):
         1000, ge=0, le=10_000, description="changes told in one push; of more, only the version is told"
     )
     inbox_retention: int = Field(7 * DAY, ge=3600, description="seconds that a reduced batch is kept")
+    change_retention: int = Field(
+        30 * DAY,
+        ge=60,
+        description="seconds that a change is kept: how far back `at`, `since` and histories reach",
+    )
     run_retention: int = Field(30 * DAY, ge=3600, description="seconds that a finished run is kept")
     unkeyed_retention: int = Field(7 * DAY, ge=3600, description="seconds that items without a key are kept")
     unkeyed: int = Field(100, ge=0, le=10_000, description="items without a key kept of one batch")

@@ -140,6 +140,8 @@ class Fold:
     before: Standing
     after: Standing
     changes: tuple[Change, ...] = ()
+    was: Mapping[int, Kept] = field(default_factory=dict)
+    """By the version of a change that is no creation: the record as it was before."""
     written: tuple[Kept, ...] = ()
     removed: tuple[str, ...] = ()
     sightings: tuple[Sighting, ...] = ()

@@ -8,8 +8,8 @@ from bson import MaxKey
 
 from scrapr.model.batch import ReducedRun, Runs
 from scrapr.model.change import Change, Changes
-from scrapr.model.collection import Collections, near
-from scrapr.model.errors import NotFound
+from scrapr.model.collection import Collection, Collections, near
+from scrapr.model.errors import Expired, NotFound
 from scrapr.model.record import Records
 from scrapr.roles.datasource import documents
 from scrapr.storage.mongo import Database, Document, translated
@@ -36,13 +36,12 @@ class Store:
             found = await self.collections.find_one({"_id": collection}, {"version": 1})
         return found["version"] if found else 0
 
-    async def known_version(self, collection: str) -> int:
-        """A collection's version. Raises `NotFound`, which lists near names."""
+    async def collection(self, collection: str) -> Collection:
+        """What is known of a collection as a whole. Raises `NotFound`, which lists near names."""
         with translated():
-            found = await self.collections.find_one({"_id": collection}, {"version": 1})
+            found = await self.collections.find_one({"_id": collection}, {"feeders": 0})
             if found is not None:
-                version: int = found["version"]
-                return version
+                return documents.collection_of(found)
             names: list[Any] = [each["_id"] async for each in self.collections.find({}, {"_id": 1})]
         meant = near(collection, names)
         hint = f"; did you mean {', '.join(meant)}?" if meant else ""
@@ -53,7 +52,7 @@ class Store:
 
         `version` is read first: a record may be newer than it, and never older.
         """
-        version = await self.known_version(collection)
+        version = (await self.collection(collection)).version
         found = self._records.find(
             {"_id.collection": collection, "created": {"$gt": after}}, sort=[("created", 1)], limit=limit
         )
@@ -67,12 +66,20 @@ class Store:
         )
 
     async def changes(self, collection: str, *, since: int, limit: int) -> Changes:
-        """The changes after version `since`, at most `limit`. Raises `NotFound`.
+        """The changes after version `since`, at most `limit`. Raises `NotFound`, and `Expired` if not all are kept.
 
         A `latest` below `since` tells that the caller has a future which this database does not know.
         """
-        latest = await self.known_version(collection)
-        return await self.stretch(collection, since=since, latest=latest, limit=limit)
+        latest = (await self.collection(collection)).version
+        stretch = await self.stretch(collection, since=since, latest=latest, limit=limit)
+        # Versions have no gaps: as many as there are from the first to the last, so many must be there.
+        if len(stretch.changes) < stretch.version - since or (not stretch.changes and latest > since):
+            oldest = (await self.collection(collection)).oldest
+            raise Expired(
+                f"The changes of {collection} after version {since} are no longer all kept; the oldest version to ask "
+                f"from is {oldest}; whoever has an older one loads the collection anew"
+            )
+        return stretch
 
     async def stretch(self, collection: str, *, since: int, latest: int, limit: int) -> Changes:
         """The changes after version `since` of a collection that is known to have come to `latest`."""
@@ -89,16 +96,22 @@ class Store:
         )
 
     async def history(self, collection: str, key: str, *, limit: int) -> tuple[Change, ...]:
-        """The newest `limit` changes of one record, oldest first. Raises `NotFound`."""
-        await self.known_version(collection)
+        """The newest `limit` changes of one record, as far as they are kept, oldest first. Raises `NotFound`."""
+        await self.collection(collection)
         found = self._changes.find(
             {"_id.collection": collection, "key": key}, sort=[("_id.version", -1)], limit=limit
         )
         with translated():
             changes = documents.changes_of(reversed(await found.to_list()))
-        if not changes:
+        if not changes and not await self._has(collection, key):
             raise NotFound(f"The collection {collection} never had a record with the key {key[:100]!r}")
         return changes
+
+    async def _has(self, collection: str, key: str) -> bool:
+        """Whether there is such a record; it outlives its changes."""
+        with translated():
+            found = await self._records.find_one({"_id": {"collection": collection, "key": key}}, {"_id": 1})
+        return found is not None
 
     async def runs(self, *, configuration: str | None, collection: str | None, limit: int) -> Runs:
         """The newest runs, newest first."""

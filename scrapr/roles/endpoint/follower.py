@@ -11,7 +11,7 @@ import structlog
 
 from scrapr.client.datasource import DatasourceClient
 from scrapr.model.change import Change
-from scrapr.model.errors import Damaged, NotFound, ScraprError, Unavailable
+from scrapr.model.errors import Damaged, Expired, NotFound, ScraprError, Unavailable
 from scrapr.roles.endpoint import follow, metrics
 from scrapr.roles.endpoint.follow import Apply, Ask, Begin, Reload, Step, Torn
 from scrapr.roles.endpoint.keep import Keeper
@@ -166,6 +166,8 @@ class Follower:
                 )
             except NotFound:
                 return await self._act(follow.judge(since, 0, far=0), "asked")
+            except Expired:
+                return await self._act(Reload("changes are gone"), "asked")
             step = follow.read(since, page)
             await self._act(step, "asked")
             if not isinstance(step, Apply) or self._copy().version >= page.latest:

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from scrapr.client.datasource import DatasourceClient
-from scrapr.model.errors import Damaged, NotFound, Unavailable
+from scrapr.model.errors import Damaged, Expired, NotFound, Unavailable
 from scrapr.model.record import Record
 from scrapr.roles.endpoint import follow, row
 from scrapr.roles.endpoint.follow import Apply, Reload
@@ -96,7 +96,10 @@ class Loader:
     async def _settle(self, collection: str, copy: Copy) -> Copy:
         """The copy once it has come to where the collection was when its last page was read: then it is whole."""
         while True:
-            page = await self._datasource.changes(collection, since=copy.version, limit=self._page)
+            try:
+                page = await self._datasource.changes(collection, since=copy.version, limit=self._page)
+            except Expired as error:
+                raise Unavailable(f"{collection} changes faster than it can be loaded") from error
             step = follow.read(copy.version, page)
             if isinstance(step, Reload):
                 raise Unavailable(f"{collection} changes faster than it can be loaded")

@@ -69,6 +69,11 @@ def told(history: Sequence[Change], since: int, version: int, latest: int | None
     )
 
 
+def test_an_answer_from_a_collection_that_is_behind_the_copy_leads_to_a_reload() -> None:
+    behind = Changes(collection="c", since=9, version=9, latest=5, changes=())
+    assert follow.read(9, behind) == follow.Reload("began anew")
+
+
 @given(histories(), st.lists(st.integers(0, 30)))
 def test_changes_give_the_same_rows_however_they_are_cut(history: list[Change], cuts: list[int]) -> None:
     rows: Rows = {}
