@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from scrapr.cli import inference, inspection, machine, trial, work
+from scrapr.cli import data, inference, inspection, machine, trial, work
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -19,6 +19,7 @@ app.command("add", rich_help_panel="Work")(work.add)
 app.command("ls", rich_help_panel="Work")(work.ls)
 app.command("items", rich_help_panel="Work")(work.items)
 app.command("rm", rich_help_panel="Work")(work.rm)
+app.command("quarantine", rich_help_panel="Data")(data.quarantine)
 app.command("try", rich_help_panel="Work")(trial.try_)
 app.command("infer", rich_help_panel="Work")(inference.infer)
 app.command("status", rich_help_panel="Operation")(inspection.status)

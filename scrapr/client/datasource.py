@@ -9,6 +9,7 @@ from scrapr.model.batch import Batch, Receipt, Run, Runs
 from scrapr.model.change import Changes
 from scrapr.model.collection import Collection, Collections
 from scrapr.model.moment import show_moment
+from scrapr.model.quarantine import Quarantine, Replay, Replayed
 from scrapr.model.record import Records
 
 
@@ -46,6 +47,17 @@ class DatasourceClient:
         """The changes after version `since`, at most `limit`. Raises `NotFound`, and `Expired` if not all are kept."""
         return await self.transport.get(
             Changes, f"/v1/collections/{collection}/changes", {"since": since, "limit": limit}
+        )
+
+    async def quarantine(self, collection: str, *, after: str | None = None, limit: int = 1000) -> Quarantine:
+        """A page of the items that became no records, each with the reasons."""
+        path = f"/v1/collections/{collection}/quarantine"
+        return await self.transport.get(Quarantine, path, {"after": after, "limit": limit})
+
+    async def replay(self, collection: str, wish: Replay) -> Replayed:
+        """Judge items in quarantine again; those that pass are reduced."""
+        return await self.transport.send(
+            "POST", Replayed, f"/v1/collections/{collection}/quarantine/replay", wish
         )
 
     async def runs(self, *, configuration: str | None = None, limit: int = 20) -> tuple[Run, ...]:

@@ -7,8 +7,9 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from scrapr.model.collection import Name
-from scrapr.model.configuration import DEFAULT_COLLECT, FieldName
+from scrapr.model.configuration import DEFAULT_COLLECT, FieldName, FieldRules
 from scrapr.model.item import Item
+from scrapr.model.rules import Removal
 from scrapr.model.times import Time
 
 RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
@@ -35,6 +36,10 @@ class Batch(BaseModel):
     source: Annotated[str, Field(max_length=8192)] | None = None
     key: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=10)] = ("title",)
     collect: Annotated[dict[FieldName, FieldName], Field(max_length=100)] = DEFAULT_COLLECT
+    fields: FieldRules = {}
+    """What an item must be to become a record; one that breaks a rule goes to quarantine."""
+    names: tuple[str, ...] = ()
+    """The fields that the configuration's selector gives. What a record that it alone feeds has beside them goes."""
 
 
 class Run(BaseModel):
@@ -49,6 +54,7 @@ class Run(BaseModel):
     epoch: Annotated[StrictInt, Field(ge=0)] | None = None
     revision: Annotated[StrictInt, Field(ge=0)] | None = None
     """Of the configuration; runs of another are not compared with it."""
+    removal: Removal = Removal()
     outcome: Outcome
     started_at: Time
     finished_at: Time
@@ -84,13 +90,14 @@ class Receipt(BaseModel):
     accepted: int
     duplicate: bool = False
     unkeyed: int = 0
-    """Items of those accepted that lack a key: they are set aside and become no records."""
+    """Items of those accepted that lack a key: they go to quarantine and become no records."""
     run: str
 
 
 class Reduction(BaseModel):
     """What the datasource made of a run: records that its pages changed, and those that its end removed.
 
+    `unkeyed` items lacked their key, `quarantined` ones broke a rule of `fields`; both are in quarantine.
     `kept` is the reason why records that the run did not see stayed, if they did.
     """
 
@@ -100,6 +107,7 @@ class Reduction(BaseModel):
     updated: int
     removed: int
     unkeyed: int
+    quarantined: int = 0
     kept: str | None = None
     at: Time
 

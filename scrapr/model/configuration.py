@@ -13,6 +13,7 @@ from scrapr.model.errors import FieldError
 from scrapr.model.fetch import FetchOptions
 from scrapr.model.inputs import Inputs
 from scrapr.model.item import JSON
+from scrapr.model.rules import FieldRule, Removal
 from scrapr.model.times import Time
 from scrapr.model.validation import wrong
 
@@ -21,7 +22,7 @@ Type: TypeAlias = Literal["scraper", "endpoint"]
 SOURCE_ALLOWED = "an absolute http or https URL"
 TTL_MAX = 31_536_000
 MISPLACED = "has no place in a configuration of type endpoint"
-PARTS = ("scraper", "fetch", "inputs")
+PARTS = ("scraper", "fetch", "inputs", "fields", "removal")
 """What only a configuration of type scraper has."""
 DEFAULT_COLLECT = {"item": "items"}
 """As in the thesis: the `item`s of one title gather in its `items`."""
@@ -50,6 +51,7 @@ def wrong_parts(kind: Any, given: Collection[str]) -> Iterator[FieldError]:
 
 Source = Annotated[str, Field(max_length=8192), AfterValidator(_check_source)]
 FieldName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^$\x00][^\x00]*$")]
+FieldRules = Annotated[dict[FieldName, FieldRule], Field(max_length=200)]
 
 
 class Scraper(BaseModel):
@@ -74,7 +76,8 @@ class Draft(BaseModel):
 
     `key` names the fields that identify an item; `collect` maps fields to the lists in which their distinct
     values gather; all other fields keep their latest value. `fetch` says how its pages are to be asked for,
-    `inputs` what whoever runs it may choose.
+    `inputs` what whoever runs it may choose, `fields` what items must be to become records, and `removal` when
+    records go that a run did not see.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -89,6 +92,8 @@ class Draft(BaseModel):
     collect: Annotated[dict[FieldName, FieldName], Field(max_length=100)] | None = None
     fetch: FetchOptions | None = None
     inputs: Inputs | None = None
+    fields: FieldRules | None = None
+    removal: Removal | None = None
 
     @model_validator(mode="after")
     def _check_parts(self) -> Draft:
@@ -101,6 +106,11 @@ class Draft(BaseModel):
     def key_fields(self) -> tuple[str, ...]:
         """The fields that identify an item: those named, else `title`, as in the thesis."""
         return self.key or ("title",)
+
+    @property
+    def field_rules(self) -> dict[str, FieldRule]:
+        """What the fields of an item must be, as far as anything is declared."""
+        return self.fields or {}
 
     @property
     def collected(self) -> dict[str, str]:

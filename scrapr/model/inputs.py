@@ -6,12 +6,10 @@ import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from difflib import get_close_matches
-from functools import lru_cache
 from hashlib import sha256
 from typing import Annotated, Any, Literal, TypeAlias
 
 import orjson
-import re2
 from pydantic import (
     BaseModel,
     ConfigDict,
@@ -22,10 +20,10 @@ from pydantic import (
     StrictStr,
     model_validator,
 )
-from pydantic_core import PydanticCustomError
 
 from scrapr.model.errors import FieldError, Invalid
 from scrapr.model.item import JSON
+from scrapr.model.pattern import check_pattern, compile_pattern
 from scrapr.model.placeholders import NAME
 from scrapr.model.validation import wrong
 
@@ -79,7 +77,7 @@ class Input(BaseModel):
                 fitting = ", ".join(sorted(_FITTING[self.type])) or "null"
                 raise wrong(f"has no place in an input of type {self.type}", allowed=fitting, field=name)
         if self.pattern is not None:
-            _check_pattern(self.pattern)
+            check_pattern(self.pattern)
         for place, value in enumerate(self.allowed or ()):
             self._check_declared(value, f"allowed[{place}]", self.model_copy(update={"allowed": None}))
         if self.default is not None:
@@ -131,7 +129,7 @@ class Input(BaseModel):
             raise ValueError(f"has {len(value):,} characters")
         if _UNSPEAKABLE.search(value):
             raise ValueError("holds control characters")
-        if self.pattern is not None and not _compile(self.pattern).fullmatch(value):
+        if self.pattern is not None and not compile_pattern(self.pattern).fullmatch(value):
             raise ValueError("does not match the pattern")
 
     def _check_range(self, value: float) -> None:
@@ -192,26 +190,6 @@ def _unknown(inputs: Mapping[str, Input], given: Mapping[str, JSON], field: str)
         hint = f"; did you mean {meant[0]}?" if meant else ""
         known = ", ".join(inputs) or "none: the configuration declares no inputs"
         yield FieldError(field=f"{field}.{name[:100]}", problem=f"is not an input{hint}", allowed=known)
-
-
-def _check_pattern(pattern: str) -> None:
-    try:
-        _compile(pattern)
-    except re2.error as error:
-        reason = error.args[0].decode() if isinstance(error.args[0], bytes) else str(error)
-        raise _wrong_pattern(reason) from error
-
-
-def _wrong_pattern(reason: str) -> PydanticCustomError:
-    return wrong(f"is no regular expression: {reason}", allowed="RE2's syntax", field="pattern")
-
-
-@lru_cache(maxsize=256)
-def _compile(pattern: str) -> Any:
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = 1 << 20
-    return re2.compile(pattern, options)
 
 
 def _read_text(given: Any) -> str:

@@ -1,4 +1,4 @@
-"""Which fields a selector gives its items, and whether `key` and `collect` fit them."""
+"""Which fields a selector gives its items, and whether `key`, `collect` and `fields` fit them."""
 
 from __future__ import annotations
 
@@ -32,9 +32,13 @@ def read_fields(body: dict[str, Any]) -> tuple[str, ...] | None:
 
 
 def misfits(body: dict[str, Any], known: Sequence[str]) -> Iterator[FieldError]:
-    """What in `key` and `collect` does not fit the `known` fields."""
+    """What in `key`, `collect` and `fields` does not fit the `known` fields."""
     yield from _wrong_key(body.get("key"), known)
     yield from _wrong_collect(body.get("collect"), known)
+    rules = body.get("fields")
+    for name in rules if isinstance(rules, dict) else ():
+        if isinstance(name, str) and name not in known:
+            yield FieldError(field=f"fields.{name}", problem=NO_FIELD, allowed=_names(known))
 
 
 def default_key(known: Sequence[str] | None) -> tuple[str, ...] | None:

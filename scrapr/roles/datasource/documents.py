@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -16,9 +17,10 @@ from scrapr.model.change import Change
 from scrapr.model.collection import Collection
 from scrapr.model.item import Item
 from scrapr.model.record import Record
+from scrapr.model.rules import FieldRule
 from scrapr.model.times import now
 from scrapr.roles.datasource.rewind import Undo
-from scrapr.roles.datasource.standing import Effect, End, Feed, Kept, Page, Spot, Standing
+from scrapr.roles.datasource.standing import Aside, Effect, End, Feed, Kept, Page, Spot, Standing
 from scrapr.storage.mongo import Collection as MongoCollection
 from scrapr.storage.mongo import Document
 
@@ -82,6 +84,8 @@ def document_of_batch(batch: Batch, run: str) -> Document:
         "source": batch.source,
         "key": list(batch.key),
         "collect": dict(batch.collect),
+        "fields": {name: rule.model_dump(exclude_defaults=True) for name, rule in batch.fields.items()},
+        "names": list(batch.names),
         "received_at": now(),
         "digest": digest_of_items(batch.data),
         "is_alone": batch.run is None and batch.configuration is None,
@@ -97,6 +101,7 @@ def document_of_end(run: Run) -> Document:
         "_id": inbox_id(run.run, None),
         "waiting": "end",
         **{name: told[name] for name in fields},
+        "fall": run.removal.fall,
         "unchanged": [
             {"source": digest_of(source), "run": past}
             for past, sources in run.unchanged.items()
@@ -117,8 +122,32 @@ def page_of(document: Document) -> Page:
         source=None if document["source"] is None else digest_of(document["source"]),
         key=tuple(document["key"]),
         collect=document["collect"],
+        fields=_read_rules(orjson.dumps(plain(document["fields"]))) if document.get("fields") else {},
+        names=frozenset(document.get("names", ())),
+        origin=document.get("origin"),
         is_alone=document.get("is_alone", False),
     )
+
+
+@lru_cache(maxsize=1000)
+def _read_rules(text: bytes) -> Mapping[str, FieldRule]:
+    """Rules as they lie in the inbox; nearly all batches bring those of the batch before."""
+    return {name: FieldRule.model_validate(rule) for name, rule in orjson.loads(text).items()}
+
+
+def document_of_aside(collection: str, page: Page, order: int, aside: Aside) -> Document:
+    """An item in quarantine."""
+    return {
+        "_id": f"{page.id}:{aside.number}",
+        "collection": collection,
+        "run": page.run,
+        "configuration": page.configuration,
+        "order": order,
+        "key": list(page.key),
+        "item": aside.item,
+        "reasons": [reason.model_dump(exclude_none=True) for reason in aside.reasons],
+        "at": now(),
+    }
 
 
 def document_of_lone_run(collection: str, page: Page, effect: Effect) -> Document:
@@ -132,7 +161,8 @@ def document_of_lone_run(collection: str, page: Page, effect: Effect) -> Documen
         pages=1,
         items=len(page.items),
     )
-    counts = {"created": effect.created, "updated": effect.updated, "unkeyed": effect.unkeyed}
+    names = ("created", "updated", "unkeyed", "quarantined")
+    counts = {name: getattr(effect, name) for name in names}
     reduction = Reduction(**counts, removed=0, kept="no configuration", at=now())
     return {
         "_id": run.run,
@@ -147,7 +177,8 @@ def end_of(document: Document) -> End:
     """A run's end out of the inbox."""
     names = ("run", "received_at", "outcome", "pages", "items", "unchanged_pages", "configuration")
     unchanged = tuple(Spot(spot["source"], spot["run"]) for spot in document.get("unchanged", ()))
-    return End(id=document["_id"], **{name: document[name] for name in names}, unchanged=unchanged)
+    told = {name: document[name] for name in names}
+    return End(id=document["_id"], **told, fall=document.get("fall", 0.5), unchanged=unchanged)
 
 
 def standing_of(name: str, document: Document | None) -> Standing:

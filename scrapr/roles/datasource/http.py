@@ -14,11 +14,13 @@ from scrapr.model.change import Change, Changes
 from scrapr.model.collection import Collections
 from scrapr.model.item import Item
 from scrapr.model.moment import Moment
+from scrapr.model.quarantine import Quarantine, Replay, Replayed
 from scrapr.model.record import Records
 from scrapr.model.validation import read_json
 from scrapr.roles.datasource import intake
 from scrapr.roles.datasource.inbox import Inbox
 from scrapr.roles.datasource.past import Past
+from scrapr.roles.datasource.quarantine import QuarantineStore
 from scrapr.roles.datasource.store import Store
 from scrapr.web.call import Call
 from scrapr.web.routes import Route
@@ -82,6 +84,17 @@ class RunsQuery(BaseModel):
     limit: Annotated[int, Field(ge=1, le=1000, description="how many at most")] = 20
 
 
+class QuarantineQuery(BaseModel):
+    """Which page of a collection's quarantine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    after: Annotated[str, Field(max_length=300, description="go on after the item with this id")] | None = (
+        None
+    )
+    limit: Limit = 1000
+
+
 class History(BaseModel):
     """The changes of one record, oldest first."""
 
@@ -90,13 +103,20 @@ class History(BaseModel):
     changes: tuple[Change, ...]
 
 
-def routes(inbox: Inbox, store: Store, past: Past) -> tuple[Route, ...]:
+def routes(inbox: Inbox, store: Store, past: Past, quarantine: QuarantineStore) -> tuple[Route, ...]:
     """All routes of the role."""
     readers = _Readers(store, past)
 
     async def accept(call: Call) -> Receipt:
         text = await call.request.read()
         return await inbox.accept(intake.understand(read_json(text), text))
+
+    async def show_quarantine(call: Call) -> Quarantine:
+        query = call.query(QuarantineQuery)
+        return await quarantine.show(call.place("collection"), after=query.after, limit=query.limit)
+
+    async def replay(call: Call) -> Replayed:
+        return await quarantine.replay(call.place("collection"), await call.body(Replay))
 
     return (
         Route(
@@ -135,6 +155,24 @@ def routes(inbox: Inbox, store: Store, past: Past) -> tuple[Route, ...]:
             query=HistoryQuery,
             answer=History,
             refusals=(404,),
+        ),
+        Route(
+            "GET",
+            "/collections/{collection}/quarantine",
+            show_quarantine,
+            "Items that became no records, each with the reasons",
+            query=QuarantineQuery,
+            answer=Quarantine,
+            refusals=(404,),
+        ),
+        Route(
+            "POST",
+            "/collections/{collection}/quarantine/replay",
+            replay,
+            "Judge items in quarantine again, by new rules; those that pass are reduced",
+            body=Replay,
+            answer=Replayed,
+            refusals=(404, 409),
         ),
         Route("GET", "/runs", readers.runs, "The newest runs", query=RunsQuery, answer=Runs),
     )

@@ -198,12 +198,12 @@ class Inbox:
 
     async def effects(self, run: str) -> dict[int, Effect]:
         """What the reduced pages of a run did, by their numbers."""
-        names = ("order", "created", "updated", "unkeyed", "fresh", "held")
+        names = ("order", "created", "updated", "unkeyed", "quarantined", "fresh", "held")
         # ';' follows ':', so this is every id that begins with the run and a colon.
         pages = {"_id": {"$gt": f"{run}:", "$lt": f"{run};"}, "effect": {"$exists": True}, "page": {"$gt": 0}}
         with translated():
             return {
-                each["page"]: Effect(**{name: each["effect"][name] for name in names})
+                each["page"]: Effect(**{name: each["effect"].get(name, 0) for name in names})
                 async for each in self.batches.find(pages, {"page": 1, "effect": 1})
             }
 

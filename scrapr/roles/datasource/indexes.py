@@ -25,6 +25,11 @@ async def prepare(database: Database, settings: DatasourceSettings) -> None:
             _up("waiting", "collection", "received_at", "page"),
             partialFilterExpression={"waiting": {"$exists": True}},
         )
+        await database["inbox"].create_index(
+            # What is reduced, in the order in which it was: to make the records again.
+            _up("collection", "order"),
+            partialFilterExpression={"order": {"$gt": 0}},
+        )
         await database["records"].create_index(_up("_id.collection", "created"))
         await database["records"].create_index(_up("feeds.configuration", "feeds.order"))
         await database["changes"].create_index(_up("_id.collection", "key", "_id.version"))
@@ -43,7 +48,8 @@ async def prepare(database: Database, settings: DatasourceSettings) -> None:
         await database["runs"].create_index([("started_at", -1)])
         await _expire(database["inbox"], "reduced_at", settings.inbox_retention)
         await _expire(database["runs"], "finished_at", settings.run_retention)
-        await _expire(database["unkeyed"], "at", settings.unkeyed_retention)
+        await database["quarantine"].create_index(_up("collection", "_id"))
+        await _expire(database["quarantine"], "at", settings.quarantine_retention)
 
 
 def _up(*fields: str) -> Sequence[tuple[str, int]]:

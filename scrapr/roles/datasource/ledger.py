@@ -6,7 +6,7 @@ compared within it: had another replica written in between, its turn would be an
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
 from typing import Any, TypeAlias
@@ -44,8 +44,8 @@ class Ledger:
         self._changes = database["changes"]
         self._inbox = database["inbox"]
         self._runs = database["runs"]
-        self._unkeyed = database["unkeyed"]
-        self._unkeyed_most = settings.unkeyed
+        self._quarantine = database["quarantine"]
+        self._quarantine_most = settings.quarantine
 
     async def standing(self, collection: str) -> Standing:
         """Where a collection is."""
@@ -72,13 +72,13 @@ class Ledger:
         with translated():
             return [documents.kept_of(document) for document in await found.to_list()]
 
-    async def reduce(self, fold: Fold, pages: Iterable[Page]) -> None:
+    async def reduce(self, fold: Fold, pages: Sequence[Page]) -> None:
         """Write what `pages` were folded to. Raises `Outrun`, `Unavailable`, and `TooLarge` for what cannot be kept."""
-        async with self._transaction() as session:
+        async with transaction(self._database) as session:
             await self._write(fold, session)
             await self._mark([_reduced(id_, effect) for id_, effect in fold.effects.items()], session)
-            if aside := [_aside(fold, page, self._unkeyed_most) for page in pages if page.id in fold.unkeyed]:
-                await self._unkeyed.insert_many(aside, session=session)
+            if aside := list(_aside(fold, pages, self._quarantine_most)):
+                await self._quarantine.insert_many(aside, session=session)
             if lone := [page for page in pages if page.is_alone]:
                 name = fold.before.name
                 runs = [documents.document_of_lone_run(name, page, fold.effects[page.id]) for page in lone]
@@ -91,7 +91,7 @@ class Ledger:
 
         Tells how many records all parts so far removed; None where the run is not known any more.
         """
-        async with self._transaction() as session:
+        async with transaction(self._database) as session:
             await self._write(fold, session)
             learned: Document = {"$inc": {"removed": len(fold.removed)}}
             if fold.effects:
@@ -139,14 +139,16 @@ class Ledger:
         if marked.matched_count != len(marks):
             raise Outrun("a batch is reduced already")
 
-    @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[AsyncClientSession]:
-        with translated(), _judged():
-            async with (
-                self._database.client.start_session() as session,
-                await session.start_transaction(write_concern=self._database.write_concern),
-            ):
-                yield session
+
+@asynccontextmanager
+async def transaction(database: Database) -> AsyncIterator[AsyncClientSession]:
+    """All that is written with the session, or nothing. Raises `Outrun`, `Unavailable` and `TooLarge`."""
+    with translated(), _judged():
+        async with (
+            database.client.start_session() as session,
+            await session.start_transaction(write_concern=database.write_concern),
+        ):
+            yield session
 
 
 @contextmanager
@@ -209,15 +211,9 @@ def _reduced(id_: str, effect: Effect) -> UpdateOne:
     return UpdateOne({"_id": id_, "waiting": {"$exists": True}}, {"$set": note, "$unset": {"waiting": ""}})
 
 
-def _aside(fold: Fold, page: Page, most: int) -> Document:
-    items = fold.unkeyed[page.id]
-    return {
-        "_id": page.id,
-        "collection": fold.before.name,
-        "run": page.run,
-        "configuration": page.configuration,
-        "key": list(page.key),
-        "count": len(items),
-        "items": list(items[:most]),
-        "at": now(),
-    }
+def _aside(fold: Fold, pages: Iterable[Page], most: int) -> Iterator[Document]:
+    """What goes to quarantine, at most `most` items of a page; the others are counted."""
+    for page in pages:
+        for aside in fold.aside.get(page.id, ())[:most]:
+            order = fold.effects[page.id].order
+            yield documents.document_of_aside(fold.before.name, page, order, aside)

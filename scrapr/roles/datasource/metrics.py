@@ -7,6 +7,7 @@ from prometheus_client import Counter, Gauge, Histogram
 BATCHES = Counter("scrapr_datasource_batches_total", "Batches and run ends received", ["outcome"])
 ITEMS = Counter("scrapr_datasource_items_total", "Items received in new batches")
 UNKEYED = Counter("scrapr_datasource_unkeyed_total", "Items without a key, kept aside")
+QUARANTINED = Counter("scrapr_datasource_quarantined_total", "Items that break a rule, kept aside")
 CHANGES = Counter("scrapr_datasource_changes_total", "Changes of records", ["op"])
 REDUCED = Counter("scrapr_datasource_reduced_total", "Batches and run ends reduced")
 REDUCTION = Histogram(

@@ -11,9 +11,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from scrapr.model.change import Change, Op, differ
+from scrapr.model.errors import FieldError
 from scrapr.model.item import Item
-from scrapr.roles.datasource.merge import key_of, merge
-from scrapr.roles.datasource.standing import Effect, Feed, Fold, Kept, Page, Sighting, Spot, Standing
+from scrapr.model.rules import find_faults
+from scrapr.roles.datasource.merge import KEY_MOST, key_of, merge
+from scrapr.roles.datasource.standing import Aside, Effect, Feed, Fold, Kept, Page, Sighting, Spot, Standing
 
 SPOTS_MOST = 16
 """Sources of a record that are remembered for each configuration, the newest; for what stands on every page."""
@@ -30,7 +32,7 @@ class Step:
     changes: tuple[Change, ...]
     was: Mapping[int, Kept]
     sighting: Sighting
-    unkeyed: tuple[Item, ...]
+    aside: tuple[Aside, ...]
 
 
 def keys_of(pages: Iterable[Page]) -> set[str]:
@@ -57,7 +59,7 @@ def fold(standing: Standing, old: Mapping[str, Kept], pages: Sequence[Page], *, 
         written=tuple(records[key] for key in written),
         sightings=tuple(_spare(steps.values(), written)),
         effects={page: step.effect for page, step in steps.items()},
-        unkeyed={page: step.unkeyed for page, step in steps.items() if step.unkeyed},
+        aside={page: step.aside for page, step in steps.items() if step.aside},
     )
 
 
@@ -73,19 +75,22 @@ def fold_page(standing: Standing, old: Mapping[str, Kept], page: Page, *, most: 
     spots = () if page.source is None else (Spot(page.source, page.run),)
     feed = Feed(page.configuration, page.run, standing.order + 1, spots)
     at = standing.time_of(page.received_at)
-    keyed, unkeyed = _sort_out(page)
+    keyed, aside, broken = sort_out(page)
     records: dict[str, Kept] = {}
     changes: list[Change] = []
     was: dict[int, Kept] = {}
     for key, items in keyed.items():
         before = old.get(key)
-        values = merge(before.values if before else {}, items, page.collect, most=most)
+        if _is_overtaken(before, page):
+            continue
+        values = merge(_remain(before, page), items, page.collect, most=most)
         version = standing.version + len(changes) + 1
         if change := _compare(standing.name, key, before, values, version, page.run, at):
             changes.append(change)
             if before:
                 was[version] = before
         records[key] = _keep(key, before, values, change, feed, at)
+    records |= _sight_broken(old, broken.difference(records), feed, at)
     known = {key: old[key].fed_by(feed.configuration) for key in records if key in old}
     sighted = tuple(
         key
@@ -100,7 +105,8 @@ def fold_page(standing: Standing, old: Mapping[str, Kept], page: Page, *, most: 
             order=feed.order,
             created=created,
             updated=len(changes) - created,
-            unkeyed=len(unkeyed),
+            unkeyed=sum(not each.is_keyed for each in aside),
+            quarantined=sum(each.is_keyed for each in aside),
             fresh=len(records) - sum(fed is not None and fed.run == feed.run for fed in known.values()),
             held=standing.held.get(feed.configuration, 0) if feed.configuration else 0,
         ),
@@ -109,7 +115,7 @@ def fold_page(standing: Standing, old: Mapping[str, Kept], page: Page, *, most: 
         changes=tuple(changes),
         was=was,
         sighting=Sighting(feed, at, sighted),
-        unkeyed=tuple(unkeyed),
+        aside=tuple(aside),
     )
 
 
@@ -127,13 +133,59 @@ def _join(before: Feed | None, feed: Feed) -> Feed:
     return replace(feed, spots=(*others, *feed.spots)[-SPOTS_MOST:])
 
 
-def _sort_out(page: Page) -> tuple[dict[str, list[Item]], list[Item]]:
+def _is_overtaken(before: Kept | None, page: Page) -> bool:
+    """Whether what the page brings back from quarantine is older than what its configuration told since."""
+    if before is None or page.origin is None:
+        return False
+    fed = before.fed_by(page.configuration)
+    return fed is not None and fed.order > page.origin and fed.run != page.run
+
+
+def sort_out(page: Page) -> tuple[dict[str, list[Item]], list[Aside], set[str]]:
+    """The items by their keys, those that become no records, and the keys of those that break a rule."""
     keyed: dict[str, list[Item]] = {}
-    unkeyed: list[Item] = []
-    for item in page.items:
+    aside: list[Aside] = []
+    broken: set[str] = set()
+    for number, item in enumerate(page.items):
         key = key_of(item, page.key)
-        (unkeyed if key is None else keyed.setdefault(key, [])).append(item)
-    return keyed, unkeyed
+        if key is None:
+            aside.append(Aside(number, item, (_keyless(item, page.key),), is_keyed=False))
+        elif page.fields and (faults := tuple(find_faults(item, page.fields))):
+            aside.append(Aside(number, item, faults, is_keyed=True))
+            broken.add(key)
+        else:
+            keyed.setdefault(key, []).append(item)
+    return keyed, aside, broken
+
+
+def _keyless(item: Item, fields: Sequence[str]) -> FieldError:
+    missing = [name for name in fields if item.get(name) in (None, "")]
+    problem = "is missing, and identifies the item" if missing else "is too long to identify an item"
+    return FieldError(
+        field=", ".join(missing or fields), problem=problem, allowed=f"up to {KEY_MOST} characters"
+    )
+
+
+def _sight_broken(
+    old: Mapping[str, Kept], broken: Iterable[str], feed: Feed, at: datetime
+) -> dict[str, Kept]:
+    """Records of which only a broken item came: they were seen, and keep what they have."""
+    return {
+        key: _keep(key, before, before.values, None, feed, at)
+        for key in broken
+        if (before := old.get(key)) is not None and before.fed_by(feed.configuration) is not None
+    }
+
+
+def _remain(before: Kept | None, page: Page) -> Item:
+    """What a record keeps of its values: where only the page's configuration feeds it, what that still gives."""
+    if before is None:
+        return {}
+    values = before.values
+    if not page.names or any(feed.configuration != page.configuration for feed in before.feeds):
+        return values
+    gone = values.keys() - page.names - set(page.collect.values())
+    return {name: value for name, value in values.items() if name not in gone} if gone else values
 
 
 def _compare(

@@ -25,19 +25,21 @@ def why_keep(end: End, effects: Sequence[Effect], *, whole: bool) -> str | None:
         (unchanged and not end.pages, "no page has changed"),
         (len(end.unchanged) < end.unchanged_pages, "not all unchanged pages were named"),
         (not unchanged and (not end.items or not seen), "no items"),
-        (not unchanged and seen * 2 < held, _fall(held, seen)),
+        (not unchanged and held - seen > held * end.fall, _fall(held, seen)),
     )
     return next((reason for applies, reason in reasons if applies), None)
 
 
-def why_keep_many(effects: Sequence[Effect], standing: Standing, unseen: Unseen, count: int) -> str | None:
+def why_keep_many(
+    end: End, effects: Sequence[Effect], standing: Standing, unseen: Unseen, count: int
+) -> str | None:
     """The reason why `count` unseen records are too many to go, where unchanged pages hold others in place.
 
     The answer is the same after a part of them went.
     """
     held = max(_held(effects), standing.held.get(unseen.configuration, 0))
     seen = standing.held.get(unseen.configuration, 0) - count
-    return _fall(held, seen) if seen * 2 < held else None
+    return _fall(held, seen) if held - seen > held * end.fall else None
 
 
 def _fall(held: int, seen: int) -> str:

@@ -9,6 +9,7 @@ from scrapr.roles.datasource.announcer import Announcer
 from scrapr.roles.datasource.inbox import Inbox
 from scrapr.roles.datasource.ledger import Ledger
 from scrapr.roles.datasource.past import Past
+from scrapr.roles.datasource.quarantine import QuarantineStore
 from scrapr.roles.datasource.retention import Retention
 from scrapr.roles.datasource.service import Reducer
 from scrapr.roles.datasource.settings import DatasourceSettings
@@ -29,7 +30,7 @@ async def build(*, database: Database, settings: DatasourceSettings, token: str)
     return Role(
         name="datasource",
         home="/collections",
-        routes=http.routes(inbox, store, Past(database, store)),
+        routes=http.routes(inbox, store, Past(database, store), QuarantineStore(database, store)),
         loops=(
             Loop("inbox", reducer.listen),
             Loop("reconcile", reducer.reconcile),

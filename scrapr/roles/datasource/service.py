@@ -124,6 +124,7 @@ class Reducer:
         metrics.REDUCTION.observe(seconds)
         metrics.LAG.observe(max(0.0, (now() - pages[0].received_at).total_seconds()))
         metrics.UNKEYED.inc(sum(effect.unkeyed for effect in folded.effects.values()))
+        metrics.QUARANTINED.inc(sum(effect.quarantined for effect in folded.effects.values()))
         _count(folded, len(pages))
         _tell_lone_runs(folded, pages)
         log.debug("batches", **_canonical(folded), batches=len(pages), ms=round(seconds * 1e3, 1))
@@ -142,7 +143,9 @@ class Reducer:
         removed = await self._ledger.end(part, end, reduction)
         _count(part, 1 if is_last else 0)
         if is_last:
-            told = {name: reduction[name] for name in ("created", "updated", "unkeyed", "kept")}
+            told = {
+                name: reduction[name] for name in ("created", "updated", "unkeyed", "quarantined", "kept")
+            }
             log.info(
                 "run",
                 run=end.run,
@@ -162,7 +165,7 @@ class Reducer:
         unseen = removal.find_unseen(end, effects)
         if kept is None and unseen is not None and unseen.unchanged:
             count = await self._ledger.count_unseen(standing.name, unseen)
-            kept = removal.why_keep_many(effects, standing, unseen, count)
+            kept = removal.why_keep_many(end, effects, standing, unseen, count)
         if kept is not None or unseen is None:
             return kept, []
         return None, await self._ledger.unseen(standing.name, unseen, self._settings.gather_items)
@@ -171,7 +174,7 @@ class Reducer:
 def _reduction(effects: dict[int, Effect], kept: str | None) -> Document:
     sums = {
         name: sum(getattr(effect, name) for effect in effects.values())
-        for name in ("created", "updated", "unkeyed")
+        for name in ("created", "updated", "unkeyed", "quarantined")
     }
     return Reduction(**sums, removed=0, kept=kept, at=now()).model_dump()
 

@@ -38,5 +38,9 @@ class DatasourceSettings(BaseModel):
         description="seconds that a change is kept: how far back `at`, `since` and histories reach",
     )
     run_retention: int = Field(30 * DAY, ge=3600, description="seconds that a finished run is kept")
-    unkeyed_retention: int = Field(7 * DAY, ge=3600, description="seconds that items without a key are kept")
-    unkeyed: int = Field(100, ge=0, le=10_000, description="items without a key kept of one batch")
+    quarantine_retention: int = Field(
+        30 * DAY, ge=3600, description="seconds that an item is kept which lacks its key or breaks a rule"
+    )
+    quarantine: int = Field(
+        1000, ge=0, le=10_000, description="items of one batch that quarantine keeps; more are only counted"
+    )

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from scrapr.model.change import Change
+from scrapr.model.errors import FieldError
 from scrapr.model.item import Item
+from scrapr.model.rules import FieldRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +80,13 @@ class Page:
     configuration: str | None = None
     key: tuple[str, ...] = ("title",)
     collect: Mapping[str, str] = field(default_factory=dict)
+    fields: Mapping[str, FieldRule] = field(default_factory=dict)
+    names: frozenset[str] = frozenset()
+    """The fields that its configuration's selector gives; empty where nobody knows."""
     source: str | None = None
     """The digest of where its items were found."""
+    origin: int | None = None
+    """Of items out of quarantine: the order of the batch that first brought them."""
     is_alone: bool = False
     """Whether it came without a run and a configuration: then it is a run of its own, which ends with it."""
 
@@ -96,6 +103,8 @@ class End:
     items: int
     unchanged_pages: int = 0
     configuration: str | None = None
+    fall: float = 0.5
+    """The part by which what the run saw may be less than what was there before."""
     unchanged: tuple[Spot, ...] = ()
     """The sources that the run found as they were, with the runs that sent them last."""
 
@@ -120,8 +129,19 @@ class Effect:
     created: int = 0
     updated: int = 0
     unkeyed: int = 0
+    quarantined: int = 0
     fresh: int = 0
     held: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """An item that became no record, by its place in its page, and why."""
+
+    number: int
+    item: Item
+    reasons: tuple[FieldError, ...]
+    is_keyed: bool
 
 
 @dataclass(frozen=True)
@@ -147,5 +167,5 @@ class Fold:
     sightings: tuple[Sighting, ...] = ()
     effects: Mapping[str, Effect] = field(default_factory=dict)
     """By the id of the page in the inbox."""
-    unkeyed: Mapping[str, tuple[Item, ...]] = field(default_factory=dict)
-    """Items without a key, by the id of their page."""
+    aside: Mapping[str, tuple[Aside, ...]] = field(default_factory=dict)
+    """Items that became no records, by the id of their page."""

@@ -12,7 +12,7 @@ import structlog
 
 from scrapr.client.datasource import DatasourceClient
 from scrapr.model.change import Changes
-from scrapr.model.errors import NotFound, Refused, Unavailable
+from scrapr.model.errors import Expired, NotFound, Refused, Unavailable
 from scrapr.roles.endpoint import follow, metrics
 from scrapr.roles.endpoint.follow import Apply, Reload
 from scrapr.roles.endpoint.mirrored import Mirrored
@@ -225,6 +225,9 @@ class Audience:
             return await self._datasource.changes(collection, since=since, limit=STRETCH)
         except NotFound:
             return Changes(collection=collection, since=since, version=0, latest=0, changes=())
+        except Expired:
+            # There is more, and it cannot be had: that is a gap.
+            return Changes(collection=collection, since=since, version=since, latest=since + 1, changes=())
 
     def _look(self, listener: Listener, now: float) -> None:
         match judge(listener, now, self._settings):

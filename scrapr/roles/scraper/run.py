@@ -16,6 +16,7 @@ from scrapr.model.batch import Batch
 from scrapr.model.batch import Run as Ended
 from scrapr.model.claim import Claim
 from scrapr.model.errors import ScraprError, StaleEpoch, TooLarge, TooMany, Unavailable
+from scrapr.model.rules import Removal
 from scrapr.roles.scraper import crawl, metrics
 from scrapr.roles.scraper.isolation import Isolation
 from scrapr.roles.scraper.memory import Memory, name_of
@@ -68,6 +69,7 @@ class Run:
             epoch=claim.epoch,
             key=configuration.key_fields,
             collect=configuration.collected,
+            fields=configuration.field_rules,
         )
         self._identity = identity
         self._started_at = times.now()
@@ -121,6 +123,7 @@ class Run:
             configuration=self._head.configuration,
             epoch=self._head.epoch,
             revision=self._claim.configuration.revision,
+            removal=self._claim.configuration.removal or Removal(),
             outcome=outcome,
             started_at=self._started_at,
             finished_at=times.now(),
@@ -222,7 +225,8 @@ class Run:
     async def _send(self, found: Found) -> None:
         """Hand over the items as the next batch, or as several where they are too large for one."""
         number = self._progress.counts.batches + 1
-        update = {"data": found.items, "page": number, "source": found.url}
+        names = tuple(self._progress.fields)
+        update = {"data": found.items, "page": number, "source": found.url, "names": names}
         try:
             # Copied past the validation, which would look at each value again: they are our own extraction's.
             await self._deliver(self._head.model_copy(update=update))

@@ -83,19 +83,6 @@ async def test_fields_that_an_item_lacks_stay_and_those_it_has_replace(datasourc
     assert await datasource.values("c") == {"a": {"title": "a", "price": None, "stars": 4}}
 
 
-async def test_items_without_a_key_are_counted_and_kept_aside(start: Any, until: Any) -> None:
-    datasource = await start(unkeyed=2)
-    keyless: list[Any] = [{"title": ""}, {"title": None, "$x": 1}, {"name": "a"}]
-    await datasource.send("c", *keyless, {"title": "b"}, run="r", configuration="x")
-    await datasource.end("c", "r", pages=1, items=4, configuration="x")
-    await until(datasource.reduced)
-    kept = await datasource.database["unkeyed"].find_one({"_id": "r:1"})
-    assert (kept["count"], kept["items"], kept["configuration"]) == (3, keyless[:2], "x")
-    (run,) = await datasource.client.runs()
-    assert (run.reduction.unkeyed, run.reduction.created) == (3, 1)
-    assert list(await datasource.values("c")) == ["b"]
-
-
 async def test_several_fields_make_a_key(datasource: Any, until: Any) -> None:
     items: list[Any] = [{"a": 1, "b": "x"}, {"a": 1, "b": "y"}, {"a": 1, "b": "x", "c": True}]
     await datasource.send("c", *items, key=("a", "b"), collect={})

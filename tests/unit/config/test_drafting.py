@@ -48,7 +48,9 @@ def present(**parts: Any) -> Configuration:
 
 def test_the_configuration_of_the_thesis_is_accepted_unchanged() -> None:
     draft = drafting.read_draft(THESIS, PLACES)
-    assert draft.model_dump(exclude={"pool", "key", "collect", "fetch", "inputs"}) == THESIS
+    assert (
+        draft.model_dump(exclude={"pool", "key", "collect", "fetch", "inputs", "fields", "removal"}) == THESIS
+    )
 
 
 def test_wrong_fetch_options_are_named() -> None:
@@ -72,6 +74,20 @@ def test_every_wrong_field_is_named_at_once_selectors_and_pool_among_them() -> N
         "scraper.selector.item",
         "scraper.paginate",
     }
+
+
+def test_wrong_rules_of_fields_and_of_removal_are_named() -> None:
+    rules = {"title": {"type": "word"}, "prize": {"type": "number"}, "item": {"type": "text", "minimum": 1}}
+    assert wrong_fields(body(fields=rules, removal={"fall": 2})).keys() == {
+        "fields.title.type",
+        "fields.prize",
+        "fields.item.minimum",
+        "removal.fall",
+    }
+    draft = drafting.read_draft(body(fields={"title": {"required": True}}, removal={"fall": 0.9}), PLACES)
+    assert (draft.field_rules["title"].required, draft.removal and draft.removal.fall) == (True, 0.9)
+    endpoint = {"type": "endpoint", "collection": "c", "fields": {}, "removal": {}}
+    assert wrong_fields(endpoint) == {"fields": "null", "removal": "null"}
 
 
 def test_a_missing_scraper_is_named_with_the_other_missing_fields() -> None:

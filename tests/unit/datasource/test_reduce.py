@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scrapr.model.change import Change, apply
+from scrapr.model.rules import FieldRule
 from scrapr.roles.datasource.reduce import fold, keys_of
 from scrapr.roles.datasource.standing import Feed, Fold, Kept, Page, Standing
 
@@ -128,10 +129,65 @@ def test_an_update_tells_the_fields_that_differ_old_and_new() -> None:
 
 def test_items_without_a_key_are_counted_and_kept_aside() -> None:
     folded = fold(Standing("c"), {}, [page(1, {"title": ""}, {"item": 1}, {"title": "a"})], most=9)
-    assert folded.unkeyed == {"r:1": ({"title": ""}, {"item": 1})}
+    assert [(each.number, each.item) for each in folded.aside["r:1"]] == [
+        (0, {"title": ""}),
+        (1, {"item": 1}),
+    ]
+    assert {str(reason) for each in folded.aside["r:1"] for reason in each.reasons} == {
+        "title: is missing, and identifies the item; allowed: up to 2000 characters"
+    }
     assert (folded.effects["r:1"].unkeyed, folded.effects["r:1"].created) == (2, 1)
 
 
 def test_a_page_that_arrived_before_the_newest_change_takes_effect_with_it() -> None:
     _, _, changes = play([[page(5, {"title": "a"})], [page(1, {"title": "b"})]])
     assert changes[1].at == changes[0].at
+
+
+RULES = {"price": FieldRule(type="number", required=True)}
+
+
+def ruled(number: int, *items: Any, **parts: Any) -> Page:
+    return replace(page(number, *items), fields=RULES, **parts)
+
+
+def test_an_item_that_breaks_a_rule_becomes_no_record_and_says_why() -> None:
+    folded = fold(Standing("c"), {}, [ruled(1, {"title": "a"}, {"title": "b", "price": 2})], most=9)
+    assert [kept.key for kept in folded.written] == ["b"]
+    (aside,) = folded.aside["r:1"]
+    assert (aside.number, aside.item, aside.is_keyed) == (0, {"title": "a"}, True)
+    assert [str(reason) for reason in aside.reasons] == ["price: is missing; allowed: a number"]
+    effect = folded.effects["r:1"]
+    assert (effect.created, effect.quarantined, effect.unkeyed) == (1, 1, 0)
+
+
+def test_a_record_of_which_a_broken_item_came_keeps_its_values_and_counts_as_seen() -> None:
+    standing, records, _ = play([[ruled(1, {"title": "a", "price": 1})]])
+    folded = fold(standing, records, [ruled(2, {"title": "a", "price": "?"})], most=9)
+    (sighting,) = folded.sightings
+    assert (folded.changes, sighting.keys, sighting.feed.order) == ((), ("a",), 2)
+    assert folded.effects["r:2"].fresh == 0
+    others = fold(standing, records, [ruled(2, {"title": "a", "price": "?"}, configuration="y")], most=9)
+    assert (others.sightings, others.written) == ((), ())
+
+
+def test_fields_that_the_only_configuration_no_longer_gives_go() -> None:
+    first = replace(page(1, {"title": "a", "old": 1, "item": 1}), names=frozenset({"title", "old", "item"}))
+    second = replace(page(2, {"title": "a", "new": 2}), names=frozenset({"title", "new", "item"}))
+    _, records, changes = play([[first], [second]])
+    assert records["a"].values == {"title": "a", "items": [1], "new": 2}
+    assert (changes[1].before, changes[1].after) == ({"old": 1}, {"new": 2})
+
+
+def test_fields_of_a_record_that_others_feed_too_stay() -> None:
+    first = replace(page(1, {"title": "a", "old": 1}), names=frozenset({"title", "old"}))
+    other = replace(page(2, {"title": "a"}, configuration="y"), names=frozenset({"title"}))
+    _, records, _ = play([[first], [other]])
+    assert records["a"].values == {"title": "a", "old": 1}
+
+
+def test_what_comes_back_from_quarantine_never_undoes_what_came_since() -> None:
+    standing, records, _ = play([[page(1, {"title": "a", "x": 1})], [page(2, {"title": "b"})]])
+    back = [replace(page(3, {"title": "a", "x": 0}, {"title": "b", "x": 0}, run="back"), origin=1)]
+    folded = fold(standing, records, back, most=9)
+    assert [(change.key, change.after) for change in folded.changes] == [("a", {"x": 0})]

@@ -45,6 +45,17 @@ def test_a_fall_of_more_than_half_counts_as_broken() -> None:
     assert why_keep(END, [Effect(7, fresh=4, held=8)], whole=True) is None
 
 
+def test_a_configuration_may_say_how_far_a_run_may_fall() -> None:
+    effects = [Effect(7, fresh=4, held=9)]
+    assert why_keep(replace(END, fall=0.6), effects, whole=True) is None
+    assert why_keep(replace(END, fall=1), [Effect(7, fresh=1, held=10**6)], whole=True) is None
+    assert (
+        why_keep(replace(END, fall=0), [Effect(7, fresh=8, held=9)], whole=True)
+        == "a fall from 9 records to 8"
+    )
+    assert why_keep(replace(END, fall=0), [Effect(7, fresh=9, held=9)], whole=True) is None
+
+
 def test_what_unchanged_pages_hold_is_no_fall() -> None:
     end = replace(END, unchanged_pages=1, unchanged=SPOTS)
     effects = [Effect(7, fresh=1, held=10)]
@@ -52,10 +63,10 @@ def test_what_unchanged_pages_hold_is_no_fall() -> None:
     unseen = find_unseen(end, effects)
     assert unseen == Unseen("x", 7, SPOTS)
     standing = Standing("c", held={"x": 11})
-    assert why_keep_many(effects, standing, unseen, 5) is None
-    assert why_keep_many(effects, standing, unseen, 6) == "a fall from 11 records to 5"
+    assert why_keep_many(end, effects, standing, unseen, 5) is None
+    assert why_keep_many(end, effects, standing, unseen, 6) == "a fall from 11 records to 5"
     # After a part of those five went, the others may go as well.
-    assert why_keep_many(effects, replace(standing, held={"x": 8}), unseen, 2) is None
+    assert why_keep_many(end, effects, replace(standing, held={"x": 8}), unseen, 2) is None
 
 
 def test_the_fall_is_measured_from_the_first_page_in_order() -> None:
