@@ -49,10 +49,13 @@ class Kept(Generic[M]):
         name: str,
         start: Callable[[], AbstractAsyncContextManager[M]],
         group: asyncio.TaskGroup,
+        *,
+        longest_pause: float,
         on_up: Callable[[], None] = lambda: None,
     ) -> None:
         self._name = name
         self._start = start
+        self._longest_pause = longest_pause
         self._on_up = on_up
         self._child: M | None = None
         self._first: asyncio.Future[M] = asyncio.get_running_loop().create_future()
@@ -83,7 +86,7 @@ class Kept(Generic[M]):
                     return
                 log.error("not started", name=self._name, reason=e.detail)
             young = restart.count_young(young, time.monotonic() - began)
-            await asyncio.sleep(restart.pause(young))
+            await asyncio.sleep(restart.pause(young, self._longest_pause))
 
     async def _live(self) -> None:
         async with self._start() as child:
@@ -98,12 +101,15 @@ class Kept(Generic[M]):
             log.error("died", name=self._name, exit_code=code)
 
 
-async def keep_replicas(fleet: Fleet, specs: Sequence[ReplicaSpec], trigger: Trigger) -> None:
+async def keep_replicas(
+    fleet: Fleet, specs: Sequence[ReplicaSpec], trigger: Trigger, *, longest_pause: float
+) -> None:
     """Start the replicas, and again when they die; looks at the fleet whenever the trigger is pulled."""
     tenures: Mapping[str, Tenure] = {}
     while True:
         try:
-            now = plan.plan(specs, await fleet.replicas(), tenures, datetime.now(UTC))
+            replicas = await fleet.replicas()
+            now = plan.plan(specs, replicas, tenures, datetime.now(UTC), longest_pause=longest_pause)
             tenures = now.tenures
             for spec in now.start:
                 replica = await fleet.start(spec)

@@ -124,7 +124,12 @@ class Machine:
         try:
             specs = self._list_specs(home, await servers.up())
             tasks += [
-                group.create_task(keeping.keep_replicas(fleet, specs, self._trigger), name="replicas"),
+                group.create_task(
+                    keeping.keep_replicas(
+                        fleet, specs, self._trigger, longest_pause=self._settings.restart_most
+                    ),
+                    name="replicas",
+                ),
                 group.create_task(keeping.pull_on_changes(fleet, self._trigger), name="changes"),
                 group.create_task(self._trim_for_ever(home), name="logs"),
             ]
@@ -155,10 +160,11 @@ class Machine:
         def start_redis() -> AbstractAsyncContextManager[Server]:
             return redis.started(home, self._settings, same_port=self._urls_are_told)
 
+        most = self._settings.restart_most
         return Servers(
-            zygote=Kept("zygote", start_zygote, group, self._trigger.pull),
-            redis=self._redis_url or Kept("redis", start_redis, group),
-            mongod=self._mongo_url or Kept("mongod", start_mongod, group),
+            zygote=Kept("zygote", start_zygote, group, longest_pause=most, on_up=self._trigger.pull),
+            redis=self._redis_url or Kept("redis", start_redis, group, longest_pause=most),
+            mongod=self._mongo_url or Kept("mongod", start_mongod, group, longest_pause=most),
         )
 
     def _list_specs(self, home: Folder, urls: Urls) -> tuple[ReplicaSpec, ...]:

@@ -75,7 +75,12 @@ def list_specs(port_base: int, environment: Mapping[str, str], logs: str | None)
 
 
 def plan(
-    specs: Sequence[ReplicaSpec], replicas: Sequence[Replica], tenures: Mapping[str, Tenure], now: datetime
+    specs: Sequence[ReplicaSpec],
+    replicas: Sequence[Replica],
+    tenures: Mapping[str, Tenure],
+    now: datetime,
+    *,
+    longest_pause: float,
 ) -> Plan:
     """What to start now, seen from the fleet and from the plan before."""
     found = {replica.name: replica for replica in replicas}
@@ -87,7 +92,7 @@ def plan(
         if replica is not None and replica.state == "running":
             continue
         if replica is not None:
-            known[spec.name] = _note_death(known.get(spec.name), replica, now)
+            known[spec.name] = _note_death(known.get(spec.name), replica, now, longest_pause)
         wait = 0.0 if replica is None else (known[spec.name].due - now).total_seconds()
         if wait <= 0:
             start.append(spec)
@@ -96,13 +101,13 @@ def plan(
     return Plan(tuple(start), known, min(waits, default=None))
 
 
-def _note_death(tenure: Tenure | None, replica: Replica, now: datetime) -> Tenure:
+def _note_death(tenure: Tenure | None, replica: Replica, now: datetime, longest_pause: float) -> Tenure:
     """A death counts once, when it is first seen."""
     if tenure is not None and tenure.pid == replica.pid:
         return tenure
     lived = (now - replica.started_at).total_seconds()
     young = restart.count_young(0 if tenure is None else tenure.young, lived)
-    return Tenure(replica.pid, young, now + timedelta(seconds=restart.pause(young)))
+    return Tenure(replica.pid, young, now + timedelta(seconds=restart.pause(young, longest_pause)))
 
 
 def list_stops(replicas: Sequence[Replica], deadlines: StopDeadlines) -> tuple[Step, ...]:

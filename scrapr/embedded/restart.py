@@ -5,7 +5,6 @@ from __future__ import annotations
 STEADY = 30.0
 """Seconds of life after which a death counts as the first again."""
 FIRST_PAUSE = 0.1
-LONGEST_PAUSE = 10.0
 
 
 def count_young(young: int, lived: float) -> int:
@@ -13,6 +12,6 @@ def count_young(young: int, lived: float) -> int:
     return young + 1 if lived < STEADY else 1
 
 
-def pause(young: int) -> float:
-    """Seconds to wait before the next start, after so many such deaths: 0.1, 0.2, 0.4 … 10."""
-    return min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(young - 1, 20))
+def pause(young: int, most: float) -> float:
+    """Seconds to wait before the next start, after so many such deaths: 0.1, 0.2, 0.4 … `most`."""
+    return min(most, FIRST_PAUSE * 2.0 ** min(young - 1, 20))

@@ -24,6 +24,9 @@ class EmbeddedSettings(BaseModel):
     start_within: float = Field(
         60.0, gt=0, description="seconds that each server has to start, its recovery after a kill included"
     )
+    restart_most: float = Field(
+        10.0, ge=0.1, description="seconds at most before a server or role that keeps dying is started again"
+    )
     log_limit_mb: int = Field(
         32, ge=1, description="size of one log, in MB, above which it begins anew, with one old copy kept"
     )

@@ -12,6 +12,7 @@ from scrapr.embedded.settings import StopDeadlines
 from scrapr.fleet.replica import Replica
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
+LONGEST = 10.0
 SPECS = plan.list_specs(3000, {"SCRAPR_REDIS_URL": "redis://127.0.0.1:1"}, "/data/log")
 
 
@@ -34,36 +35,45 @@ def test_each_own_role_has_its_port_its_log_and_the_environment() -> None:
 
 
 def test_what_was_never_started_is_started_at_once() -> None:
-    assert plan.plan(SPECS, [], {}, NOW).start == SPECS
+    assert plan.plan(SPECS, [], {}, NOW, longest_pause=LONGEST).start == SPECS
 
 
 @given(st.sets(st.sampled_from(plan.OWN)))
 def test_what_runs_is_left_alone(running: set[str]) -> None:
-    made = plan.plan(SPECS, [found(name) for name in running], {}, NOW)
+    made = plan.plan(SPECS, [found(name) for name in running], {}, NOW, longest_pause=LONGEST)
     assert {spec.name for spec in made.start} == set(plan.OWN) - running
 
 
 def test_a_replica_that_died_is_due_after_a_pause_and_its_death_counts_once() -> None:
     dead = [found("config", exited=True), found("datasource"), found("orchestrator")]
-    first = plan.plan(SPECS, dead, {}, NOW)
+    first = plan.plan(SPECS, dead, {}, NOW, longest_pause=LONGEST)
     assert (first.start, first.wake_in) == ((), restart.FIRST_PAUSE)
-    later = plan.plan(SPECS, dead, first.tenures, NOW + timedelta(seconds=restart.FIRST_PAUSE))
+    later = plan.plan(
+        SPECS, dead, first.tenures, NOW + timedelta(seconds=restart.FIRST_PAUSE), longest_pause=LONGEST
+    )
     assert [spec.name for spec in later.start] == ["config"]
     assert later.tenures == first.tenures
 
 
 def test_each_further_early_death_is_answered_later_and_a_long_life_starts_anew() -> None:
     rest = [found("datasource"), found("orchestrator")]
-    made = plan.plan(SPECS, [found("config", pid=1, exited=True), *rest], {}, NOW)
-    made = plan.plan(SPECS, [found("config", pid=2, exited=True, lived=1), *rest], made.tenures, NOW)
+    made = plan.plan(SPECS, [found("config", pid=1, exited=True), *rest], {}, NOW, longest_pause=LONGEST)
+    made = plan.plan(
+        SPECS, [found("config", pid=2, exited=True, lived=1), *rest], made.tenures, NOW, longest_pause=LONGEST
+    )
     assert made.wake_in == 2 * restart.FIRST_PAUSE
     steady = found("config", pid=3, exited=True, lived=restart.STEADY)
-    assert plan.plan(SPECS, [steady, *rest], made.tenures, NOW).wake_in == restart.FIRST_PAUSE
+    assert (
+        plan.plan(SPECS, [steady, *rest], made.tenures, NOW, longest_pause=LONGEST).wake_in
+        == restart.FIRST_PAUSE
+    )
 
 
 @given(st.integers(1, 10_000))
 def test_a_pause_grows_and_is_bounded(young: int) -> None:
-    assert restart.FIRST_PAUSE <= restart.pause(young) <= restart.pause(young + 1) <= restart.LONGEST_PAUSE
+    assert (
+        restart.FIRST_PAUSE <= restart.pause(young, LONGEST) <= restart.pause(young + 1, LONGEST) <= LONGEST
+    )
 
 
 def test_the_orchestrator_stops_first_and_config_last() -> None:
