@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 import shutil
 from dataclasses import dataclass
@@ -101,9 +102,13 @@ async def _ask_version(path: Path) -> tuple[int, str]:
         async with asyncio.timeout(ANSWER_WITHIN):
             said, _ = await process.communicate()
     except TimeoutError:
-        process.kill()
-        await process.communicate()
         return 124, f"gave no answer within {ANSWER_WITHIN:g} s"
+    finally:
+        # Also when the start is given up meanwhile: nothing may be left of it.
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.communicate()
     return await process.wait(), said.decode(errors="replace").strip()
 
 
