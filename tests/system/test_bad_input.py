@@ -164,8 +164,8 @@ def test_a_source_that_fails_later_leaves_the_data_and_is_tried_again_on_time(
         ]
         return found
 
-    wait_for(lambda: runs()[0]["outcome"] == "failed", 30)
+    wait_for(lambda: runs()[0]["outcome"] == "failed")
     assert [item["title"] for item in machine.items("kept")] == ["one", "two"]
     site("/", "<li><a>one</a></li><li><a>three</a></li>")
-    wait_for(lambda: [item["title"] for item in machine.items("kept")] == ["one", "three"], 30)
+    wait_for(lambda: [item["title"] for item in machine.items("kept")] == ["one", "three"])
     machine.scrapr("rm", identity)

@@ -52,11 +52,11 @@ def test_a_role_killed_at_once_is_replaced_and_nothing_is_lost(
     add(machine, collection, site("/", PAGE), ttl=1)
     victim = machine.role_process(role)
     victim.kill()
-    wait_for(lambda: _replacement(machine, role, victim.pid), 10)
-    wait_for(lambda: _is_ready(machine, role), 20)
+    wait_for(lambda: _replacement(machine, role, victim.pid))
+    wait_for(lambda: _is_ready(machine, role))
     wait_for(lambda: len(machine.items(collection)) == 2)
     site("/", "<li><a>one</a></li><li><a>three</a></li>")
-    wait_for(lambda: [item["title"] for item in machine.items(collection)] == ["one", "three"], 30)
+    wait_for(lambda: [item["title"] for item in machine.items(collection)] == ["one", "three"])
 
 
 def _replacement(machine: Machine, role: str, old: int) -> bool:
@@ -84,7 +84,7 @@ def test_endpoints_answer_from_redis_when_mongodb_and_datasource_are_gone(tmp_pa
             endpoint = machine.role_process("endpoint")
             endpoint.kill()
             wait_for(lambda: _replacement(machine, "endpoint", endpoint.pid))
-            wait_for(lambda: [item["title"] for item in machine.items("kept")] == ["one", "two"], 30)
+            wait_for(lambda: [item["title"] for item in machine.items("kept")] == ["one", "two"])
         finally:
             server.resume()
             machine.role_process("datasource").resume()
@@ -146,7 +146,7 @@ def test_nothing_outlives_a_killed_up_and_the_next_start_recovers_by_itself(
         everything = machine.processes()
         machine.process.kill()
         machine.process.wait()
-        wait_for(lambda: not [each for each in everything if each.is_running()], 10)
+        wait_for(lambda: not [each for each in everything if each.is_running()])
     with running(tmp_path / "data") as again:
         wait_for(lambda: len(again.items("kept")) == 2)
 
@@ -215,5 +215,5 @@ def test_a_second_signal_kills_a_role_at_once(machine: Machine, tmp_path: Path) 
     role = machine.role_process("orchestrator")
     os.kill(role.pid, signal.SIGTERM)
     os.kill(role.pid, signal.SIGTERM)
-    wait_for(lambda: not is_alive(role), 10)
-    wait_for(lambda: _is_ready(machine, "orchestrator"), 20)
+    wait_for(lambda: not is_alive(role))
+    wait_for(lambda: _is_ready(machine, "orchestrator"))

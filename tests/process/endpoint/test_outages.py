@@ -93,11 +93,11 @@ async def test_a_redis_that_hangs_does_not_hold_up_a_healthy_datasource(
     await world.send("letters", "a")
     await until(lambda: _reduced(world))
     port = free_port()
-    hanging = RedisSettings(url=SecretStr(f"redis://127.0.0.1:{port}"))
+    hanging = RedisSettings(url=SecretStr(f"redis://127.0.0.1:{port}"), timeout=30)
     async with silent(port), redis_storage.connect(hanging) as redis:
         endpoint = await world.start_endpoint(redis=redis)
         # Less than two commands' timeouts, and commands are tried again: there are two before the first load.
-        await until(lambda: _holds(endpoint, "a"), seconds=4)
+        await until(lambda: _holds(endpoint, "a"))
         await world.stop("endpoint")
 
 

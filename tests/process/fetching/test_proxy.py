@@ -39,7 +39,7 @@ async def say(proxy: Proxy, *parts: bytes) -> bytes:
     try:
         for part in parts:
             writer.write(part)
-        return await asyncio.wait_for(reader.read(), 5)
+        return await asyncio.wait_for(reader.read(), 30)
     finally:
         writer.close()
 
@@ -129,5 +129,5 @@ async def test_what_is_open_is_closed_with_the_page(serve_raw: Any) -> None:
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(b"CONNECT %b HTTP/1.1\r\n\r\n" % url.removeprefix("http://").encode())
         await reader.readuntil(b"\r\n\r\n")
-    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert await asyncio.wait_for(reader.read(), 30) == b""
     writer.close()

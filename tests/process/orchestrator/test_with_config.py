@@ -72,4 +72,4 @@ async def test_a_pool_that_is_put_is_filled_and_its_dead_are_replaced(
         found = (await world.running()).get("scraper-eu-1")
         return found is not None and found.pid != before
 
-    await until(replaced, seconds=2)
+    await until(replaced)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 from aiohttp import web
@@ -27,13 +28,19 @@ async def test_many_pages_are_in_flight_and_their_items_are_in_order(world: Worl
     world.fetch = world.fetch.model_copy(update={"per_host": 5})
     titles = show_many(world, 30)
     under_way, most = 0, 0
+    five = asyncio.Event()
 
     def slowly(path: str, answer: web.Response) -> None:
         async def page() -> web.StreamResponse:
             nonlocal under_way, most
             under_way += 1
             most = max(most, under_way)
-            await asyncio.sleep(0.01)
+            if under_way == 5:
+                five.set()
+            # The first pages wait for company that is not yet to come.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await five.wait()
             under_way -= 1
             return answer
 

@@ -160,7 +160,7 @@ async def test_a_config_that_hangs_does_not_hold_up_a_restart(world: World, unti
     done = len(world.datasource.ends)
     async with silent(world.config.port), world.scraper(killed=True):
         # A call to config is given up only after three tries of 5 s.
-        await until(ends(world, done + 1), seconds=4)
+        await until(ends(world, done + 1), seconds=12)
 
 
 async def test_the_first_claim_that_config_answers_is_a_fresh_one(world: World, until: Until) -> None:
