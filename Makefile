@@ -4,10 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 LOCK := deploy/lock
+IMAGE ?= scrapr
+BASE ?= python:3.11-slim
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-cluster lint types architecture check bench-flow bench-engine bench-extraction docs lock image clean
+.PHONY: help install demo test test-cluster lint types architecture check bench-flow bench-engine bench-extraction docs lock image push clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -60,8 +63,17 @@ lock: ## Lock the dependencies anew (needs uv)
 	$(COMPILE) pyproject.toml --constraints $(LOCK)/development.txt --output-file $(LOCK)/image.txt
 	$(COMPILE) --group build --constraints $(LOCK)/development.txt --output-file $(LOCK)/build.txt
 
-image: ## Build the one image
-	docker build --tag scrapr .
+image: ## Build the one image, the same bytes from the same commit (IMAGE=name BASE=python:3.11-slim)
+	docker build --tag $(IMAGE):$(VERSION) --tag $(IMAGE):latest \
+	  --build-arg BASE=$(BASE) --build-arg VERSION=$(VERSION) --build-arg REVISION=$(shell git rev-parse HEAD) \
+	  --build-arg SOURCE_DATE_EPOCH=$(shell git log -1 --format=%ct) --build-arg PIP_OPTIONS="$(PIP_OPTIONS)" \
+	  $(if $(SOURCE),--build-arg SOURCE=$(SOURCE)) $(DOCKER_OPTIONS) .
+
+push: ## Push the image to REGISTRY=host[:port][/path]; prints the digest to deploy
+	@test -n "$(REGISTRY)" || { echo "make push REGISTRY=host[:port][/path]"; exit 2; }
+	docker tag $(IMAGE):$(VERSION) $(REGISTRY)/$(IMAGE):$(VERSION)
+	docker push $(REGISTRY)/$(IMAGE):$(VERSION)
+	@docker inspect --format '{{index .RepoDigests 0}}' $(REGISTRY)/$(IMAGE):$(VERSION)
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from scrapr.cli import data, inference, inspection, machine, trial, work
+from scrapr.cli import cluster, data, inference, inspection, machine, trial, work
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +26,8 @@ app.command("status", rich_help_panel="Operation")(inspection.status)
 app.command("health", rich_help_panel="Operation")(inspection.health)
 app.command("roles", rich_help_panel="Operation")(inspection.roles)
 app.command("settings", rich_help_panel="Operation")(inspection.settings)
+app.command("initiate", rich_help_panel="Operation")(cluster.initiate)
+app.command("doctor", rich_help_panel="Operation")(cluster.doctor)
 app.command("run", rich_help_panel="Operation")(machine.run)
 app.command("zygote", hidden=True)(machine.zygote)
 app.command("version", rich_help_panel="Operation")(inspection.version)

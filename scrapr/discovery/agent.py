@@ -66,6 +66,11 @@ class Agent:
             )
         return int(found), list(entries or ())
 
+    async def find_leader(self) -> str | None:
+        """The address of who leads the servers, as this agent knows."""
+        async with self._answered(PATIENCE):
+            return str(await self._open().status.leader()) or None
+
     async def close(self) -> None:
         """Close its connections."""
         if self._client is not None:

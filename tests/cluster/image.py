@@ -55,7 +55,7 @@ def _files() -> Iterator[tuple[str, str]]:
     found += (pair for name in ("scrapr", *_locked()) for pair in _of_distribution(name))
     yield from ((str(source), place) for source, place in found)
     binaries = [source for source, _ in found if source == interpreter or ".so" in source.name]
-    yield from ((library, library.lstrip("/")) for library in sorted(_libraries(binaries)))
+    yield from ((library, library.lstrip("/")) for library in sorted(libraries_of(binaries)))
 
 
 def _below(folder: Path, place: str, *, skip: tuple[str, ...] = ()) -> list[tuple[Path, str]]:
@@ -86,7 +86,7 @@ def _files_of(package: Distribution) -> Iterator[tuple[Path, str]]:
             yield source, f"opt/scrapr/{file}"
 
 
-def _libraries(binaries: list[Path]) -> set[str]:
+def libraries_of(binaries: list[Path]) -> set[str]:
     """The shared libraries that these are linked with, and the dynamic linker."""
     words = [
         word for line in run("ldd", *map(str, binaries), check=False).splitlines() for word in line.split()

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
+from scrapr.discovery.checkup import examine_consul
 from scrapr.discovery.consul import ConsulRegistry
 from scrapr.discovery.directory import Directory
 from scrapr.discovery.instance import Instance
@@ -253,3 +254,24 @@ async def test_over_tls_both_sides_show_a_certificate(tmp_path: Path, free_port:
 def test_an_agent_that_is_no_url_is_refused() -> None:
     with pytest.raises(ValidationError, match='"consul:8500" is no agent'):
         settings_for("http://one:8500", "consul:8500")
+
+
+async def test_the_doctor_sees_consuls_servers_and_the_roles_that_are_played(
+    shared: Consul, free_port: Any, until: Any
+) -> None:
+    settings = settings_for(shared.url, f"http://127.0.0.1:{free_port()}", prefix="doctor")
+    async with living(settings) as mine:
+        mine.enter(endpoint("one"))
+
+        async def present() -> bool:
+            return await containers(mine) == ["one"]
+
+        await until(present)
+        found = await examine_consul(settings, ("endpoint", "config"))
+        assert [(each.part, each.state) for each in found] == [
+            ("Consul", "warning"),
+            ("endpoint", "good"),
+            ("config", "bad"),
+        ]
+    [alone] = await examine_consul(settings_for(f"http://127.0.0.1:{free_port()}"), ("endpoint",))
+    assert alone.state == "bad"
