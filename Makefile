@@ -59,7 +59,7 @@ docs: $(INSTALLED) ## Write the reference pages anew
 	$(BIN)/python -m docs.reference
 
 lock: ## Lock the dependencies anew (needs uv)
-	$(COMPILE) pyproject.toml --extra embedded --extra browser --extra cloud --group dev --output-file $(LOCK)/development.txt
+	$(COMPILE) pyproject.toml --extra embedded --extra browser --extra cloud --extra parquet --group dev --output-file $(LOCK)/development.txt
 	$(COMPILE) pyproject.toml --constraints $(LOCK)/development.txt --output-file $(LOCK)/image.txt
 	$(COMPILE) --group build --constraints $(LOCK)/development.txt --output-file $(LOCK)/build.txt
 

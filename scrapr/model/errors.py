@@ -72,6 +72,12 @@ class NotFound(Refused):
     status = 404
 
 
+class NotAcceptable(Refused):
+    """The answer cannot be told in that format"""
+
+    status = 406
+
+
 class Conflict(Refused):
     """The request disagrees with the present state"""
 

@@ -9,6 +9,7 @@ from typing import Protocol, TypeAlias
 from aiohttp import web
 
 from scrapr.runtime.loops import Loop
+from scrapr.web.ready import Quick
 from scrapr.web.routes import Route
 
 Check: TypeAlias = Callable[[], Awaitable[None]]
@@ -40,4 +41,6 @@ class Role:
     checks: Mapping[str, Check] = field(default_factory=dict)
     """Dependencies without which the role is not ready, by name."""
     push: Pushes | None = None
+    quick: Quick | None = None
+    """Finds what is ready to be answered, before any route is looked for."""
     release: Callable[[], Awaitable[None]] = _nothing

@@ -17,7 +17,7 @@ import scrapr
 from scrapr.client.events import MEDIA_TYPE
 from scrapr.model.errors import Refused, Unavailable
 from scrapr.runtime.lifecycle import Lifecycle, State
-from scrapr.web import address, health, openapi, problems
+from scrapr.web import address, health, openapi, problems, ready
 from scrapr.web.auth import READS, require_token
 from scrapr.web.call import PREFIX, Call
 from scrapr.web.role import Role
@@ -48,6 +48,8 @@ async def serving(
     app = build_app(role, settings, lifecycle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=close, handler_cancellation=False)
     await runner.setup()
+    if role.quick and runner.server:
+        runner.server.request_handler = ready.first(role.quick, runner.server.request_handler, _count)
     try:
         await _listen(runner, settings.host, port)
         bound = runner.addresses[0][1]
@@ -132,14 +134,25 @@ async def _observe(request: web.Request, handler: Handler) -> web.StreamResponse
     answer = await handler(request)
     seconds = perf_counter() - started
     resource = request.match_info.route.resource
-    count, duration = _meters(request.method, resource.canonical if resource else "unknown", answer.status)
-    count.inc()
-    if answer.status != 101 and answer.content_type != MEDIA_TYPE:
-        duration.observe(seconds)  # how long somebody listened is no time to answer
+    listened = answer.status == 101 or answer.content_type == MEDIA_TYPE
+    _count(
+        request.method,
+        resource.canonical if resource else "unknown",
+        answer.status,
+        None if listened else seconds,
+    )
     log.debug(
         "request", method=request.method, path=request.path, status=answer.status, ms=round(seconds * 1e3, 2)
     )
     return answer
+
+
+def _count(method: str, path: str, status: int, seconds: float | None) -> None:
+    """Count an answer; how long somebody listened is no time to answer, and then there is none."""
+    count, duration = _meters(method, path, status)
+    count.inc()
+    if seconds is not None:
+        duration.observe(seconds)
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from scrapr.client.scraper import ScraperClient
 from scrapr.model import times
-from scrapr.model.errors import Invalid, NotFound, Unavailable
+from scrapr.model.errors import FieldError, Invalid, NotFound, Unavailable
 from scrapr.model.inputs import Value
 from scrapr.model.item import Item
 from scrapr.model.result import Result
@@ -20,7 +20,7 @@ from scrapr.model.start import Start, Started
 from scrapr.model.times import Time
 from scrapr.model.validation import parse
 from scrapr.roles.endpoint import query
-from scrapr.roles.endpoint.answers import has
+from scrapr.roles.endpoint.answer import is_known
 from scrapr.roles.endpoint.query import Shape
 from scrapr.roles.endpoint.settings import EndpointSettings
 from scrapr.web.call import Call
@@ -28,6 +28,9 @@ from scrapr.web.routes import respond
 
 PREFIX = "input."
 """How the names of inputs begin in a query."""
+ELSEWHERE = frozenset({"sort", "fields", "q", "at", "format"})
+MISPLACED = "is answered of a collection, not of items for inputs"
+ALLOWED = "limit, cursor, collection, input.*"
 AGAIN = 1
 """Seconds after which to ask again for what is not found yet."""
 MARGIN = 2.0
@@ -77,7 +80,9 @@ class Inputs:
 
         Raises `Invalid` with every wrong input, `TooMany`, and `Unavailable`.
         """
-        asked = call.request.query
+        asked = dict(call.request.query)
+        if misplaced := sorted(ELSEWHERE.intersection(asked)):
+            raise Invalid(*(FieldError(field=name, problem=MISPLACED, allowed=ALLOWED) for name in misplaced))
         wish = parse(shape.wish, {name: asked[name] for name in asked if not name.startswith(PREFIX)})
         started = await self._ask(collection, given(asked))
         if started.results:
@@ -85,7 +90,8 @@ class Inputs:
             if result.run.outcome == "failed":
                 raise Unavailable(f"The source could not be scraped for these inputs: {result.error}")
             first = 0 if wish.cursor is None else wish.cursor
-            return self._answer(call, collection, result, first, first + wish.limit)
+            end = len(result.items) if wish.limit is None else first + wish.limit
+            return self._answer(call, collection, result, first, end)
         place = str(call.request.rel_url)
         told = Awaited(collection=collection, run=started.under_way[0].run, items=place)
         return respond(told, status=202, headers={"Location": place, "Retry-After": str(AGAIN)})
@@ -111,13 +117,13 @@ class Inputs:
         following = query.write_cursor(end) if end < len(result.items) else None
         headers = {
             "ETag": f'W/"{tag}"',
-            "Cache-Control": self._settings.cache_control,
+            "Cache-Control": query.cache_control(0, most=min(1, self._settings.cache_most)),
             "Age": str(max(0, int(age))),
             "X-Scrapr-Stale": "true" if result.stale else "false",
         }
         if following is not None:
             headers["Link"] = f'<{call.request.rel_url.update_query(cursor=following)}>; rel="next"'
-        if has(call.request, tag):
+        if is_known(call.request.headers, tag, None):
             return web.Response(status=304, headers=headers)
         items = result.items[first:end]
         if not call.versioned:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
-from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,11 +16,17 @@ from pathlib import Path
 from queue import SimpleQueue
 from threading import Lock
 from time import monotonic
+from typing import Any
+
+import orjson
 
 from scrapr.model.change import Change
 from scrapr.model.errors import Unavailable
 from scrapr.roles.endpoint import follow, selection, sql
 from scrapr.roles.endpoint.follow import Effect
+from scrapr.roles.endpoint.formats.writing import Told
+from scrapr.roles.endpoint.indexes import Indexes
+from scrapr.roles.endpoint.observed import Observed
 from scrapr.roles.endpoint.query import Copy, Page
 from scrapr.roles.endpoint.row import Row
 from scrapr.roles.endpoint.selection import After, Selection
@@ -72,14 +77,15 @@ class Mirror:
         # The folder is gone, the open files live on: even a killed process leaves nothing behind.
         self._writing = Lock()
         self._numbers = count(1)
-        self._indexes: dict[int, OrderedDict[str, str]] = {}
-        """By copy, then by columns: the names of indexes, the one used last at the end."""
+        self._indexes = Indexes(self._writer, self._numbers)
+        self._observed: dict[int, Observed] = {}
 
     def stage(self) -> int:
         """A new, empty copy, which nobody sees before it is settled; the answer is its number."""
         with self._written():
             table = next(self._numbers)
             self._writer.execute(_of(STAGE, table))
+            self._observed[table] = Observed()
             return table
 
     def load(self, table: int, rows: Iterable[Row]) -> None:
@@ -113,7 +119,8 @@ class Mirror:
         with self._written():
             self._writer.execute(_of(DROP, table))
             self._writer.execute("DELETE FROM copies WHERE id = ?", (table,))
-            self._indexes.pop(table, None)
+            self._indexes.forget(table, _of("{table}", table))
+            self._observed.pop(table, None)
 
     def page(self, table: int, *, after: int, limit: int) -> Page:
         """Up to `limit` items in the order of their creation, after the one created as `after`. Raises `Gone`."""
@@ -122,7 +129,7 @@ class Mirror:
             found = reader.execute(_of(BODIES, table), (after, limit + 1)).fetchall()
         more = len(found) > limit
         return Page(
-            copy, [body for _, body in found[:limit]], found[limit - 1][0] if more else None, copy.total
+            copy, [Told(*each) for each in found[:limit]], found[limit - 1][0] if more else None, copy.total
         )
 
     def select(
@@ -140,41 +147,57 @@ class Mirror:
         Raises `Gone`, and `Unavailable` after `seconds`.
         """
         name = _of("{table}", table)
-        rows = sql.select(name, wanted, after, limit + 1)
         total = sql.count(name, wanted, counted)
         with self._read() as reader, _bounded(reader, seconds):
             copy = _copy(reader, table)
-            found = reader.execute(rows.text, rows.parameters).fetchall()
             [(number,)] = reader.execute(total.text, total.parameters)
+            rows = sql.select(name, wanted, after, limit + 1, common=number > counted)
+            found = reader.execute(rows.text, rows.parameters).fetchall()
         next_ = None
         if len(found) > limit:
             created, _, *values = found[limit - 1]
             place = After(tuple(v.decode() if isinstance(v, bytes) else v for v in values), created)
-            next_ = selection.write_cursor(wanted, place) if wanted.sort else created
-        bodies = [body for _, body, *_ in found[:limit]]
-        return Page(copy, bodies, next_, number if number <= counted else None)
+            next_ = selection.write_cursor(wanted, place) if place.values else created
+        told = [Told(created, body) for created, body, *_ in found[:limit]]
+        return Page(copy, told, next_, number if number <= counted else None)
 
     def lacks(self, table: int, columns: str) -> bool:
         """Whether a copy has no index on `columns`; one that it has counts as used."""
-        try:
-            self._indexes[table].move_to_end(columns)
-        except KeyError:
-            return True
-        return False
+        return self._indexes.lacks(table, columns)
 
     def index(self, table: int, columns: str, *, most: int) -> None:
-        """Index a copy, in place of the index that was not used for longest where there are `most` already."""
+        """Index a copy that is there, in place of the index that was not used for longest where there are `most`."""
         with self._written():
-            if not self._writer.execute("SELECT 1 FROM copies WHERE id = ?", (table,)).fetchone():
-                return
-            indexes = self._indexes.setdefault(table, OrderedDict())
-            while len(indexes) >= most:
-                _, oldest = indexes.popitem(last=False)
-                self._writer.execute(f"DROP INDEX {oldest}")
-            if columns not in indexes:
-                name = f"index_{next(self._numbers)}"
-                self._writer.execute(f"CREATE INDEX {name} ON {_of('{table}', table)} ({columns})")
-                indexes[columns] = name
+            if self._has(table):
+                self._indexes.make(table, _of("{table}", table), columns, most=most)
+
+    def is_searchable(self, table: int) -> bool:
+        """Whether a copy can be asked for text."""
+        return table in self._indexes.searchable
+
+    def make_searchable(self, table: int) -> None:
+        """Index a copy's text, piece by piece: changes are applied in between."""
+        more = not self.is_searchable(table)
+        while more:
+            with self._written():
+                more = self._has(table) and self._indexes.fill(table, _of("{table}", table))
+
+    def fields(self, table: int) -> tuple[str, ...]:
+        """The names of the fields that the items of a copy had; none where it is gone."""
+        observed = self._observed.get(table)
+        return observed.fields if observed else ()
+
+    def schema(self, table: int) -> dict[str, Any]:
+        """A JSON Schema that each item of a copy fits; an empty one where it is gone."""
+        with self._writing:
+            observed = self._observed.get(table)
+            return observed.item.schema() if observed else {}
+
+    def inherit(self, table: int, before: int) -> None:
+        """Let a copy know the fields of the one whose place it takes."""
+        with self._writing:
+            if table in self._observed and before in self._observed:
+                self._observed[table].inherit(self._observed[before])
 
     def rows(self, table: int, *, after: int, limit: int) -> list[Row]:
         """Up to `limit` rows in the order of their creation. Raises `Gone`."""
@@ -195,9 +218,18 @@ class Mirror:
         found = (self._writer.execute(query, (key,)).fetchone() for key in keys)
         return {row.key: row for row in map(_row, filter(None, found))}
 
+    def _has(self, table: int) -> bool:
+        return self._writer.execute("SELECT 1 FROM copies WHERE id = ?", (table,)).fetchone() is not None
+
     def _put(self, table: int, rows: Iterable[Row]) -> None:
-        values = ((row.created, row.key, row.version, row.stamped, row.body) for row in rows)
-        self._writer.executemany(_of(PUT, table), values)
+        see = self._observed[table].see
+
+        def values() -> Iterator[tuple[int, str, int, bool, bytes]]:
+            for row in rows:
+                see(orjson.loads(row.body))
+                yield row.created, row.key, row.version, row.stamped, row.body
+
+        self._writer.executemany(_of(PUT, table), values())
 
     def _take(self, table: int, keys: Iterable[str]) -> None:
         self._writer.executemany(_of(TAKE, table), ((key,) for key in keys))

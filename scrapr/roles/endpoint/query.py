@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import format_datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
@@ -16,8 +16,12 @@ from scrapr.model.collection import Name
 from scrapr.model.item import Item
 from scrapr.model.times import Time, show
 from scrapr.model.validation import wrong
+from scrapr.roles.endpoint import terms
+from scrapr.roles.endpoint.formats import kinds
+from scrapr.roles.endpoint.formats.writing import Told
 from scrapr.roles.endpoint.settings import EndpointSettings
 
+FORMATS = tuple(kinds.NAMED)
 CURSOR_ALLOWED = "the `next` of the page before"
 VERSION_MOST = 2**63 - 1
 
@@ -47,7 +51,7 @@ Cursor = Annotated[
 
 
 class Wish(BaseModel):
-    """Which page of a collection's items: `limit` at most, after `cursor`.
+    """Which page of a collection's items: `limit` at most, after `cursor`; and all other names with a meaning.
 
     A page is found by where it begins, not by how many items are before it, so that items which come and go
     meanwhile are neither skipped nor told twice.
@@ -55,19 +59,25 @@ class Wish(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    limit: int
+    limit: int | None
     cursor: Cursor | None = None
+    sort: str | None = Field(None, description="fields to sort by, as price,-title")
+    fields: str | None = Field(None, description="fields to tell, as title,price")
+    q: str | None = Field(None, description=f"text to be found: {terms.ALLOWED}")
+    at: str | None = Field(None, description="the collection as it was: a version, or a time")
+    format: Literal[FORMATS] | None = Field(None, description="the format, in place of Accept")  # type: ignore[valid-type] # a tuple of names, as typing allows
 
 
 @dataclass(frozen=True, eq=False)
 class Shape:
     """A way to ask and to be answered: under `/v1` or bare, and whether the collection is in the query.
 
-    There is one of each, compared by identity: ready answers are looked up by it.
+    A document (JSON Lines, CSV, RSS, Parquet) has no `limit` unless one is asked for.
     """
 
     versioned: bool
     wish: type[Wish]
+    document: type[Wish]
 
 
 @dataclass(frozen=True)
@@ -84,15 +94,21 @@ def shapes(settings: EndpointSettings) -> Shapes:
     """The ways to ask, with the limits of the settings."""
     bare = _wish("BareWish", settings.bare_most, settings.bare_most)
     paged = _wish("PageWish", settings.limit, settings.limit_most)
+    document = _wish("DocumentWish", None, settings.bare_most)
+    any_document = _of_any("DocumentItemsWish", document)
     return Shapes(
-        items=(Shape(False, bare), Shape(True, paged)),
-        only=(Shape(False, _of_any("BareItemsWish", bare)), Shape(True, _of_any("ItemsWish", paged))),
+        items=(Shape(False, bare, document), Shape(True, paged, document)),
+        only=(
+            Shape(False, _of_any("BareItemsWish", bare), any_document),
+            Shape(True, _of_any("ItemsWish", paged), any_document),
+        ),
     )
 
 
-def _wish(name: str, default: int, most: int) -> type[Wish]:
+def _wish(name: str, default: int | None, most: int) -> type[Wish]:
     limit = Field(default, ge=1, le=most, description="items of the page at most")
-    return create_model(name, __base__=Wish, limit=(int, limit))
+    kind: Any = int if default is not None else int | None
+    return create_model(name, __base__=Wish, limit=(kind, limit))
 
 
 def _of_any(name: str, wish: type[Wish]) -> type[Wish]:
@@ -121,9 +137,14 @@ class Page:
     """
 
     copy: Copy
-    bodies: Sequence[bytes]
+    told: Sequence[Told]
     next: int | str | None
     total: int | None
+
+    @property
+    def bodies(self) -> list[bytes]:
+        """The items alone."""
+        return [each.body for each in self.told]
 
     @property
     def cursor(self) -> str | None:
@@ -149,9 +170,12 @@ class Items(BaseModel):
 
 def cut(page: Page, fields: Sequence[str]) -> Page:
     """The page with no other fields than these, in this order."""
-    items = map(orjson.loads, page.bodies)
-    bodies = [orjson.dumps({name: item[name] for name in fields if name in item}) for item in items]
-    return replace(page, bodies=bodies)
+    items = ((each.created, orjson.loads(each.body)) for each in page.told)
+    told = [
+        Told(created, orjson.dumps({name: item[name] for name in fields if name in item}))
+        for created, item in items
+    ]
+    return replace(page, told=told)
 
 
 def bare(page: Page) -> bytes:
@@ -171,10 +195,23 @@ def full(collection: str, page: Page, *, stale: bool, confirmed_at: float) -> by
     return b'%s,"items":%s,%s' % (orjson.dumps(head)[:-1], bare(page), orjson.dumps(tail)[1:])
 
 
-def tag(copy: Copy, *, stale: bool) -> str:
-    """What tells one state of a collection from all others, for `ETag`; a collection that began anew differs, too."""
+def tag(copy: Copy, format_name: str, *, stale: bool) -> str:
+    """What tells one state of a collection from all others, for `ETag`; a collection that began anew differs, too.
+
+    It is told as weak: one that is compressed in another way is the same.
+    """
     at = 0 if copy.changed_at is None else int(copy.changed_at.timestamp() * 1000)
-    return f"{copy.version}-{at:x}{'-s' if stale else ''}"
+    return f"{copy.version}-{at:x}-{format_name}{'-s' if stale else ''}"
+
+
+def cache_control(ttl: int, *, most: int, shared: bool = True) -> str:
+    """How long caches may answer unasked: a sixtieth of the time between two runs, `most` seconds at most.
+
+    So what they add to the age that the items have anyway is of no weight.
+    """
+    seconds = min(max(1, ttl // 60), most)
+    scope = "public" if shared else "private"
+    return f"{scope}, max-age={seconds}, stale-while-revalidate={seconds}, stale-if-error=86400"
 
 
 def moment(seconds: float) -> datetime:

@@ -12,7 +12,9 @@ from scrapr.model.claim import ClaimRequest
 from scrapr.roles.endpoint import http
 from scrapr.roles.endpoint.answers import Answers
 from scrapr.roles.endpoint.audience import Audience
+from scrapr.roles.endpoint.indexer import Indexer
 from scrapr.roles.endpoint.inputs import Inputs
+from scrapr.roles.endpoint.making import Maker
 from scrapr.roles.endpoint.mirror import Mirror
 from scrapr.roles.endpoint.peers import Peers
 from scrapr.roles.endpoint.rooms import Rooms
@@ -53,7 +55,8 @@ async def build(
         audience=audience,
         token=token,
     )
-    answers = Answers(mirror, settings)
+    indexer = Indexer(mirror, settings)
+    answers = Answers(mirror, Maker(mirror, indexer, settings), service.places, settings)
     scrapers = ScraperClient(config.transport.toward(directory.locate("scraper")))
     peers = Peers(
         directory,
@@ -74,9 +77,11 @@ async def build(
             Loop("listen-datasource", service.listen_to_datasource),
             Loop("follow", service.follow),
             Loop("keep", service.keep),
-            Loop("index", answers.index),
+            Loop("index", indexer.index_columns),
+            Loop("index-text", indexer.index_texts),
             Loop("audience", audience.tend),
         ),
+        quick=answers.quick,
         checks={"claims": service.check},
         push=Rooms(service, audience, peers, settings),
         release=service.release,

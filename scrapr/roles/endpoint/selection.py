@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import orjson
 
 from scrapr.model.errors import FieldError, Invalid
+from scrapr.roles.endpoint import terms
 
 Operator: TypeAlias = Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "exists", "startswith", "contains"]
 Scalar: TypeAlias = str | int | float | bool | None
@@ -18,8 +19,6 @@ KNOWN: dict[str, Operator] = {each: each for each in get_args(Operator)}
 OPERATORS = ", ".join(KNOWN)
 RESERVED = frozenset({"limit", "cursor", "sort", "fields", "q", "at", "format", "collection"})
 """Names with a meaning of their own; a field called so is asked for as `limit[eq]`."""
-LATER = frozenset({"q", "at", "format"})
-"""Reserved, and not answered by this version."""
 PARAMETER = re.compile(r"(?P<field>.+?)(?:\[(?P<operator>[^\[\]]*)\])?", re.DOTALL)
 NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]{1,3})?")
 LISTED = re.compile(r'"(?:[^"\\]|\\.)*"(?=,|$)|[^,]*', re.DOTALL)
@@ -56,16 +55,40 @@ class After:
 
 @dataclass(frozen=True)
 class Selection:
-    """Which records, in which order, with which of their fields (all where it is empty)."""
+    """Which records, in which order, with which of their fields (all where it is empty).
+
+    `match` is a text search as an FTS5 expression. Without a sort, what fits it best comes first.
+    """
 
     filters: tuple[Filter, ...] = ()
     sort: tuple[Sort, ...] = ()
     fields: tuple[str, ...] = ()
+    match: str = ""
+    newest: bool = False
+    """Without a sort and a search: from the record created last to the first."""
+
+    @property
+    def ranked(self) -> bool:
+        """Whether the order is that of a text search."""
+        return bool(self.match) and not self.sort
+
+    @property
+    def plain(self) -> bool:
+        """Whether all records are meant, in the order of their creation."""
+        return not (self.filters or self.sort or self.match or self.newest)
 
     @property
     def order(self) -> str:
         """The order as text, for cursors."""
+        if self.ranked:
+            return "rank"
         return orjson.dumps([[each.field, each.descending] for each in self.sort]).decode()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every field that it needs to know; whether there is one may be asked of any."""
+        asked = (each.field for each in self.filters if each.operator != "exists")
+        return frozenset({*asked, *(each.field for each in self.sort), *self.fields})
 
 
 def read(parameters: Iterable[tuple[str, str]]) -> Selection:
@@ -73,6 +96,7 @@ def read(parameters: Iterable[tuple[str, str]]) -> Selection:
     filters: list[Filter] = []
     sort: tuple[Sort, ...] = ()
     fields: tuple[str, ...] = ()
+    match = ""
     faults: list[FieldError] = []
     for name, text in parameters:
         try:
@@ -80,6 +104,8 @@ def read(parameters: Iterable[tuple[str, str]]) -> Selection:
                 sort = _sort(text)
             elif name == "fields":
                 fields = _names("fields", text, FIELDS_MOST)
+            elif name == "q":
+                match = terms.read(text)
             else:
                 filters.append(_filter(name, text))
         except Invalid as error:
@@ -90,7 +116,7 @@ def read(parameters: Iterable[tuple[str, str]]) -> Selection:
         )
     if faults:
         raise Invalid(*faults)
-    return Selection(tuple(filters), sort, fields)
+    return Selection(tuple(filters), sort, fields, match)
 
 
 def write_cursor(selection: Selection, after: After) -> str:
@@ -108,7 +134,7 @@ def read_cursor(selection: Selection, cursor: str) -> After:
         raise _wrong("cursor", "is no cursor", CURSOR_ALLOWED) from error
     if order != selection.order:
         raise _wrong("cursor", "belongs to another sort", CURSOR_ALLOWED)
-    if not _is_place(values, created) or len(values) != len(selection.sort):
+    if not _is_place(values, created) or len(values) != (len(selection.sort) or int(selection.ranked)):
         raise _wrong("cursor", "is no cursor", CURSOR_ALLOWED)
     return After(tuple(values), created)
 
@@ -149,8 +175,6 @@ def _sort(text: str) -> tuple[Sort, ...]:
 
 
 def _filter(name: str, text: str) -> Filter:
-    if name in LATER:
-        raise _wrong(name, "is reserved and not answered by this version", "sort, fields and filters")
     found = PARAMETER.fullmatch(name)
     if found is None or "\0" in name:
         raise _wrong(name, "is no filter", "a field, or field[operator]")

@@ -36,7 +36,7 @@ QUESTIONS = 8
 
 
 class Service:
-    """`collections` holds what is served here, by name."""
+    """`collections` holds what is served here, by name; `places` the requests' targets whose answer may be ready."""
 
     def __init__(
         self,
@@ -52,6 +52,7 @@ class Service:
         token: str,
     ) -> None:
         self.collections: dict[str, Mirrored] = {}
+        self.places: dict[str, Mirrored] = {}
         self.datasource = datasource
         self._config = config
         self._store = store
@@ -109,12 +110,14 @@ class Service:
         async with asyncio.TaskGroup() as group:
             tasks: dict[str, asyncio.Task[None]] = {}
             while True:
-                wanted = {configuration.collection for configuration in self.configurations}
-                for name in tasks.keys() - wanted:
+                wanted = {each.collection: each.ttl for each in self.configurations}
+                for name in tasks.keys() - wanted.keys():
                     await self._leave(name, tasks.pop(name))
-                for name in wanted - tasks.keys():
+                for name in wanted.keys() - tasks.keys():
                     self.collections[name] = mirrored = self._make(name)
                     tasks[name] = group.create_task(Follower(mirrored, self._tools).run(), name=name)
+                for name, ttl in wanted.items():
+                    self.collections[name].expect(ttl)
                 self._tell()
                 await self._holder.changed.wait(timeout=self._settings.check)
 
@@ -179,7 +182,8 @@ class Service:
             await asyncio.to_thread(self._tools.mirror.drop, mirrored.copy.table)
 
     def _tell(self) -> None:
-        """Tell whoever wants to know what is served here."""
+        """Tell whoever wants to know what is served here; where `/items` leads depends on how many there are."""
+        self.places.clear()
         self._directory.serve(self.collections)
         metrics.COLLECTIONS.set(len(self.collections))
         metrics.LOST.set(sum(not mirrored.live for mirrored in self.collections.values()))

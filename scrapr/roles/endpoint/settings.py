@@ -17,9 +17,16 @@ class EndpointSettings(BaseModel):
     bare_most: int = Field(
         10_000, ge=1, le=1_000_000, description="items of an answer at most, on paths without a version"
     )
-    cache_control: str = Field(
-        "public, max-age=1, stale-if-error=86400", description="header `Cache-Control` of items"
+    cache_most: int = Field(
+        60,
+        ge=0,
+        le=86_400,
+        description="seconds that caches may keep items at most; it is a sixtieth of the collection's ttl",
     )
+    url: str = Field(
+        "", description="URL under which clients reach the endpoints, for links in feeds; empty: as asked"
+    )
+    exports: int = Field(4, ge=1, le=64, description="whole collections that are told at once")
     ready: int = Field(64, ge=0, le=10_000, description="answers kept ready for each collection at most")
     wait: float = Field(
         1.0,

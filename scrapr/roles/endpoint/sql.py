@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from scrapr.roles.endpoint import fulltext
 from scrapr.roles.endpoint.selection import After, Filter, Scalar, Selection, Sort
 
 Parameter: TypeAlias = str | int | float | None
 ESCAPED = re.compile(r'["\\\x00-\x1f]')
 COMPARISONS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 NUMBERS = "('integer', 'real')"
+RANKED = 2000
+"""Records that a text search ranks at most, the newest of those that fit."""
 
 
 @dataclass(frozen=True)
@@ -26,16 +29,23 @@ class Clause:
     parameters: tuple[Parameter, ...] = ()
 
 
-def select(table: str, selection: Selection, after: After | None, limit: int) -> Clause:
-    """The query for `created`, `body` and the sort values of up to `limit` records."""
+def select(
+    table: str, selection: Selection, after: After | None, limit: int, *, common: bool = False
+) -> Clause:
+    """The query for `created`, `body` and the sort values of up to `limit` records.
+
+    `common` tells that many records fit a text search.
+    """
+    if selection.ranked:
+        return _ranked(table, selection, after, limit)
     sorts = [value(each.field) for each in selection.sort]
-    clauses = [*map(condition, selection.filters)]
+    clauses = _conditions(table, selection, common=common)
     if after is not None:
-        clauses.append(_beyond(selection.sort, after))
+        clauses.append(_beyond(selection, after))
     where = _all(clauses)
     columns = ", ".join(["created", "body", *sorts])
     orders = [f"{text} {_direction(each)}" for text, each in zip(sorts, selection.sort, strict=True)]
-    order = ", ".join([*orders, f"created {_tie(selection.sort)}"])
+    order = ", ".join([*orders, f"created {_tie(selection)}"])
     text = f"SELECT {columns} FROM {table} WHERE {where.text} ORDER BY {order} LIMIT ?"  # noqa: S608 - names are quoted in `_look`, values are parameters
     return Clause(text, (*where.parameters, limit))
 
@@ -43,12 +53,59 @@ def select(table: str, selection: Selection, after: After | None, limit: int) ->
 def count(table: str, selection: Selection, most: int) -> Clause:
     """The query for the number of records; it counts no further than one more than `most`."""
     where = _all([*map(condition, selection.filters)])
-    text = f"SELECT count(*) FROM (SELECT 1 FROM {table} WHERE {where.text} LIMIT ?)"  # noqa: S608 - names are quoted in `_look`, values are parameters
-    return Clause(text, (*where.parameters, most + 1))
+    source, match = f"{table} WHERE", Clause("1")
+    if selection.match:
+        source, match = _matching(table, selection)
+    text = f"SELECT count(*) FROM (SELECT 1 FROM {source} {match.text} AND {where.text} LIMIT ?)"  # noqa: S608 - names are quoted in `_look`, values are parameters
+    return Clause(text, (*match.parameters, *where.parameters, most + 1))
+
+
+def _matching(table: str, selection: Selection) -> tuple[str, Clause]:
+    """The source and the condition of what fits a text search: its index leads, in the order of creation."""
+    text = fulltext.name(table)
+    joined = f" CROSS JOIN {table} ON created = {text}.rowid" if selection.filters else ""
+    return f"{text}{joined} WHERE", Clause(f"{text} MATCH ?", (selection.match,))
+
+
+def _ranked(table: str, selection: Selection, after: After | None, limit: int) -> Clause:
+    """What fits a text search best, of the newest `RANKED` records that fit at all; `score` is less where it is better.
+
+    The bodies of the few that are told are read at the end: SQLite's sorter would carry all of them.
+    """
+    text = fulltext.name(table)
+    where = _all([*map(condition, selection.filters)])
+    source, match = _matching(table, selection)
+    # Scores are computed no further than to the limit.
+    scored = (
+        f"SELECT {text}.rowid AS place, bm25({text}) AS score FROM {source} {match.text} "  # noqa: S608 - the copy's own name
+        f"AND {where.text} ORDER BY {text}.rowid DESC LIMIT {RANKED}"
+    )
+    beyond = Clause("1")
+    if after is not None:
+        [score] = after.values
+        beyond = Clause("(score > ? OR (score = ? AND place < ?))", (score, score, after.created))
+    best = f"SELECT place, score FROM ({scored}) WHERE {beyond.text} ORDER BY score, place DESC LIMIT ?"  # noqa: S608 - as above
+    return Clause(
+        f"SELECT created, body, score FROM ({best}) JOIN {table} ON created = place ORDER BY score, place DESC",  # noqa: S608 - as above
+        (*match.parameters, *where.parameters, *beyond.parameters, limit),
+    )
+
+
+def _conditions(table: str, selection: Selection, *, common: bool = False) -> list[Clause]:
+    clauses = [*map(condition, selection.filters)]
+    if selection.match:
+        text = fulltext.name(table)
+        # With a plus SQLite goes by the order and looks each record up among those found, else from found to found.
+        place = "+created" if common else "created"
+        found = f"{place} IN (SELECT rowid FROM {text} WHERE {text} MATCH ?)"  # noqa: S608 - the copy's own name
+        clauses.append(Clause(found, (selection.match,)))
+    return clauses
 
 
 def index(selection: Selection) -> str | None:
     """The columns of the index that serves this selection best; None where none would."""
+    if selection.ranked:
+        return None
     firsts = [each.field for each in selection.filters if each.operator == "eq"]
     names = dict.fromkeys(each for each in firsts if each not in {sort.field for sort in selection.sort})
     if not selection.sort and not names:
@@ -123,14 +180,15 @@ def _equal_one(read: str, kind: str, wanted: Scalar) -> Clause:
     return Clause(f"({read} = ? AND {of_kind})", (wanted,))
 
 
-def _beyond(sorts: Sequence[Sort], after: After) -> Clause:
+def _beyond(selection: Selection, after: After) -> Clause:
     """Whether a record comes after the place: later in the first sort, or alike there and later in the next."""
+    sorts = selection.sort
     choices: list[Clause] = []
     alike: list[Clause] = []
     for each, at in zip(sorts, after.values, strict=True):
         choices.append(_all([*alike, _later(value(each.field), at, descending=each.descending)]))
         alike.append(Clause(f"{value(each.field)} IS ?", (_parameter(at),)))
-    tie = "<" if _tie(sorts) == "DESC" else ">"
+    tie = "<" if _tie(selection) == "DESC" else ">"
     choices.append(_all([*alike, Clause(f"created {tie} ?", (after.created,))]))
     beyond = _any(choices)
     if sorts and not sorts[0].descending and after.values[0] is not None:
@@ -155,9 +213,11 @@ def _direction(sort: Sort) -> str:
     return "DESC" if sort.descending else "ASC"
 
 
-def _tie(sorts: Sequence[Sort]) -> str:
+def _tie(selection: Selection) -> str:
     """Records alike come in the direction of the first field: so one index serves both directions."""
-    return _direction(sorts[0]) if sorts else "ASC"
+    if selection.sort:
+        return _direction(selection.sort[0])
+    return "DESC" if selection.newest else "ASC"
 
 
 def _all(clauses: Sequence[Clause]) -> Clause:

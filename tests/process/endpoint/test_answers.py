@@ -129,6 +129,99 @@ async def test_items_are_filtered_sorted_and_cut_and_go_on_where_they_ended(
     assert "another sort" in other.json["detail"]
 
 
+async def test_a_search_finds_words_phrases_and_beginnings_and_keeps_up_with_what_changes(
+    world: World, endpoint: Endpoint, until: Until
+) -> None:
+    await world.send("letters", "Mesón Chuchi", "grilled fish", "fish market", "market fish grilled")
+    await world.send("letters", "long", text="about fish, among many other words that weigh it less")
+    await until(lambda: _holds(endpoint, 5))
+
+    async def found(query: str) -> list[str]:
+        return [item["title"] for item in (await endpoint.page("letters", f"?q={query}"))["items"]]
+
+    assert await found("meson") == ["Mesón Chuchi"]
+    assert (await found("fish"))[-1] == "long"
+    assert sorted(await found("fish grilled")) == ["grilled fish", "market fish grilled"]
+    assert await found('"grilled fish"') == ["grilled fish"]
+    assert await found("chu*") == ["Mesón Chuchi"]
+    assert await found("fish -market -long&sort=title") == ["grilled fish"]
+    assert await found("fish&title[startswith]=market&sort=-title") == ["market fish grilled"]
+    await world.send("letters", "long", text="about meat")
+    await world.send("letters", "late fish")
+    await until(lambda: _holds(endpoint, 6))
+    assert "late fish" in await found("fish")
+    assert "long" not in await found("fish")
+    assert await found("meat") == ["long"]
+    first = await endpoint.page("letters", "?q=fish&limit=2")
+    rest = await endpoint.page("letters", f"?q=fish&limit=2&cursor={first['next']}")
+    titles = [item["title"] for item in (*first["items"], *rest["items"])]
+    assert sorted(titles) == ["fish market", "grilled fish", "late fish", "market fish grilled"]
+    assert (first["total"], rest["next"]) == (4, None)
+
+
+async def test_a_field_that_no_item_had_is_refused_with_what_was_meant(
+    world: World, endpoint: Endpoint, until: Until
+) -> None:
+    await endpoint.page("letters", "?prize=1")  # nothing is known of an empty collection
+    await world.send("letters", "a", price=1)
+    await until(lambda: _holds(endpoint, 1))
+    for query, field, meant in [
+        ("limt=3", "limt", "limit"),
+        ("prize[lte]=3", "prize", "price"),
+        ("sort=-tilte", "tilte", "title"),
+        ("fields=title,pice", "pice", "price"),
+    ]:
+        refused = await endpoint.get(f"/v1/items?{query}")
+        assert refused.status == 422, query
+        [wrong] = refused.json["errors"]
+        assert wrong["field"] == field
+        assert f"did you mean {meant}" in wrong["problem"]
+        assert wrong["allowed"] == "price, timestamp, title"
+    assert (await endpoint.page("letters", "?prize[exists]=false"))["total"] == 1
+    assert (await endpoint.page("letters", '?timestamp[gt]="2000"'))["total"] == 1
+
+
+async def test_a_date_tells_who_has_the_newest_state_where_it_can(
+    world: World, endpoint: Endpoint, until: Until
+) -> None:
+    await world.send("letters", "a")
+    await until(lambda: _holds(endpoint, 1))
+    told = await endpoint.get("/v1/items")
+    modified = told.headers["Last-Modified"]
+    for path in ("/v1/items", "/v1/items?sort=title"):
+        assert (await endpoint.get(path, If_Modified_Since=modified)).status == 304
+        assert (await endpoint.get(path, If_Modified_Since="Thu, 01 Jan 1970 00:00:00 GMT")).status == 200
+        assert (await endpoint.get(path, If_Modified_Since="yesterday")).status == 200
+        both = await endpoint.get(path, If_Modified_Since=modified, If_None_Match='"other"')
+        assert both.status == 200
+
+
+async def test_ready_answers_are_those_that_are_made(world: World, endpoint: Endpoint, until: Until) -> None:
+    """The first of each is made by way of router and middlewares, the next ones are ready bytes."""
+    await world.send("letters", *SEVEN)
+    await until(lambda: _holds(endpoint, 7))
+    counted = await _counted(endpoint)
+    for path in ("/v1/items", "/items?limit=3", "/v1/collections/letters/items?format=csv"):
+        made, *ready = [await endpoint.get(path) for _ in range(4)]
+        for each in ready:
+            assert (each.status, each.body) == (200, made.body)
+            skipped = {"Date", "Server"}
+            assert {name: each.headers[name] for name in each.headers if name not in skipped} == {
+                name: made.headers[name] for name in made.headers if name not in skipped
+            }
+        async with endpoint.http.head(endpoint.url + path) as head:
+            assert (head.status, head.headers["Content-Length"]) == (200, str(len(made.body)))
+            assert await head.read() == b""
+        assert (await endpoint.get(path, If_None_Match=made.headers["ETag"])).status == 304
+    assert await _counted(endpoint) - counted == 3 * 6
+
+
+async def _counted(endpoint: Endpoint) -> float:
+    text = (await endpoint.get("/metrics")).body.decode()
+    pattern = r'^scrapr_http_requests_total\{[^}]*path="[^"]*items"[^}]*\} (\S+)$'
+    return sum(float(number) for number in re.findall(pattern, text, re.MULTILINE))
+
+
 async def _is_newer(endpoint: Endpoint, version: int) -> bool:
     return bool((await endpoint.page("letters"))["version"] > version)
 

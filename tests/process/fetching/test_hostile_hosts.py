@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import brotli  # type: ignore[import-untyped]  # it ships no types
+import brotli
 import psutil
 import pytest
 from aiohttp import web

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from scrapr.model.errors import Invalid
 from scrapr.model.validation import parse
 from scrapr.roles.endpoint import query
+from scrapr.roles.endpoint.formats.writing import Told
 from scrapr.roles.endpoint.query import VERSION_MOST, Copy, Items, Page
 from scrapr.roles.endpoint.settings import EndpointSettings
 
@@ -80,7 +81,7 @@ def test_the_collection_is_named_in_the_query_where_the_path_does_not() -> None:
     st.none() | st.integers(0, 99),
 )
 def test_the_bodies_say_the_page(items: list[dict[str, str | int]], next_: int | None) -> None:
-    page = Page(Copy(1, 7, 9, AT), [orjson.dumps(item) for item in items], next_, 9)
+    page = Page(Copy(1, 7, 9, AT), [Told(n, orjson.dumps(item)) for n, item in enumerate(items)], next_, 9)
     assert orjson.loads(query.bare(page)) == items
     told = orjson.loads(query.full("ünï", page, stale=True, confirmed_at=AT.timestamp()))
     assert told == {
@@ -98,10 +99,24 @@ def test_the_bodies_say_the_page(items: list[dict[str, str | int]], next_: int |
 def test_a_tag_differs_wherever_the_answer_does() -> None:
     copies = [Copy(1, 0), Copy(1, 7, changed_at=AT), Copy(1, 8, changed_at=AT)]
     copies.append(Copy(1, 7, changed_at=AT.replace(year=2027)))
-    tags = [query.tag(copy, stale=stale) for copy in copies for stale in (False, True)]
+    tags = [
+        query.tag(copy, told_as, stale=stale)
+        for copy in copies
+        for stale in (False, True)
+        for told_as in ("json", "csv")
+    ]
     assert len(set(tags)) == len(tags)
-    assert query.tag(Copy(2, 7, 5, AT), stale=False) == query.tag(Copy(1, 7, 5, AT), stale=False)
+    assert query.tag(Copy(2, 7, 5, AT), "csv", stale=False) == query.tag(
+        Copy(1, 7, 5, AT), "csv", stale=False
+    )
 
 
 def test_a_time_is_told_to_browsers_in_their_format() -> None:
     assert query.http_date(AT) == "Fri, 02 Jan 2026 03:04:05 GMT"
+
+
+@pytest.mark.parametrize(
+    ("ttl", "most", "seconds"), [(1, 60, 1), (300, 60, 5), (86_400, 60, 60), (86_400, 0, 0), (59, 60, 1)]
+)
+def test_caches_may_be_late_by_a_sixtieth_of_the_ttl(ttl: int, most: int, seconds: int) -> None:
+    assert f"max-age={seconds}, " in query.cache_control(ttl, most=most)

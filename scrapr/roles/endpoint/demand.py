@@ -1,0 +1,69 @@
+"""What one request demands of a collection: which items, how many, and as of when."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from scrapr.model.errors import FieldError, Invalid
+from scrapr.model.times import cut
+from scrapr.model.validation import parse
+from scrapr.roles.endpoint import selection
+from scrapr.roles.endpoint.formats import kinds
+from scrapr.roles.endpoint.formats.kinds import Format
+from scrapr.roles.endpoint.query import VERSION_MOST, Shape
+from scrapr.roles.endpoint.selection import RESERVED, After, Selection
+
+SELECTING = frozenset({"sort", "fields", "q"})
+FEED = 100
+"""Items of a feed, if no number is asked for."""
+AT_ALLOWED = "a version, as 120, or a time, as 2026-01-31T12:00:00Z"
+
+
+@dataclass(frozen=True)
+class Demand:
+    """`limit` is None where all are wanted; `at` is a version or a time, None for the present."""
+
+    selection: Selection
+    after: After | None = None
+    limit: int | None = None
+    at: int | datetime | None = None
+
+    @property
+    def first(self) -> bool:
+        """Whether it is the beginning of all items, which many ask for."""
+        return self.selection.plain and not self.selection.fields and self.after is None and self.at is None
+
+
+def read(asked: Mapping[str, str], shape: Shape, chosen: Format) -> Demand:
+    """The demand of a query's parameters. Raises `Invalid`."""
+    wanted = selection.read(
+        (name, text) for name, text in asked.items() if name not in RESERVED or name in SELECTING
+    )
+    if chosen is kinds.RSS and wanted.plain:
+        wanted = replace(wanted, newest=True)
+    reserved = {name: text for name, text in asked.items() if name in RESERVED}
+    after: After | None = None
+    if (wanted.sort or wanted.ranked) and "cursor" in reserved:
+        after = selection.read_cursor(wanted, reserved.pop("cursor"))
+    wish = parse(shape.wish if chosen is kinds.JSON else shape.document, reserved)
+    if wish.cursor is not None:
+        after = After((), wish.cursor)
+    limit = FEED if chosen is kinds.RSS and wish.limit is None else wish.limit
+    return Demand(wanted, after, limit, None if wish.at is None else read_at(wish.at))
+
+
+def read_at(text: str) -> int | datetime:
+    """A version or a time; a time without a zone is in UTC. Raises `Invalid`."""
+    if text.isascii() and text.isdigit():
+        if len(text) < 20 and int(text) <= VERSION_MOST:
+            return int(text)
+    else:
+        try:
+            at = datetime.fromisoformat(text)
+        except ValueError:
+            pass
+        else:
+            return cut(at if at.tzinfo else at.replace(tzinfo=UTC))
+    raise Invalid(FieldError(field="at", problem="is neither a version nor a time", allowed=AT_ALLOWED))
