@@ -17,7 +17,7 @@ SEVEN = ("a", "b", "c", "d", "e", "f", "g")
 @pytest.fixture
 async def endpoint(world: World) -> Endpoint:
     """An endpoint of the collection `letters`."""
-    endpoint = await world.start_endpoint(check=3600)
+    endpoint = await world.start_endpoint(check=3600, wait=30)
     await world.add("letters")
     return endpoint
 

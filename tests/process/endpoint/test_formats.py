@@ -34,7 +34,7 @@ ITEMS = "/v1/collections/letters/items"
 @pytest.fixture
 async def endpoint(world: World, until: Until) -> Endpoint:
     """An endpoint whose collection has 2,503 items, of which the first three are odd."""
-    endpoint = await world.start_endpoint(check=3600)
+    endpoint = await world.start_endpoint(check=3600, wait=30)
     await world.add("letters")
     await world.send("letters", HARD, price=1, url="https://example.org/a?b=c&d=ü")
     await world.send("letters", "=1+1", price=-2.5, note="</item>\x0b&", item="one")
