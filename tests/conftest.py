@@ -16,6 +16,7 @@ from typing import Any, Protocol, TypeVar
 import pymongo
 import pytest
 import redis as redis_sync
+from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
@@ -27,6 +28,9 @@ from scrapr.storage.mongo import Database
 from scrapr.storage.settings import MongoSettings, RedisSettings
 from tests.components import require
 
+# A busy machine is slow at everything: that proves nothing.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 T = TypeVar("T")
 
 
