@@ -59,12 +59,19 @@ def cli_page() -> str:
     # Any: typer carries a click of its own, whose types are not those of the package click.
     group: Any = typer.main.get_command(app)
     lines = ["# Commands", HERE, "", "`scrapr COMMAND --help` says the same."]
-    for name, command in group.commands.items():
-        if command.hidden:
-            continue
-        lines += ["", f"## scrapr {name}", "", _paragraphs(command.help or ""), ""]
+    for name, command in _commands(group, ""):
+        lines += ["", f"## scrapr{name}", "", _paragraphs(command.help or ""), ""]
         lines += list(_parameters(command))
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """All commands that are shown, those within groups too, with the words that they are called by."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{path} {name}")
+        elif not command.hidden:
+            yield f"{path} {name}", command
 
 
 def _paragraphs(text: str) -> str:

@@ -108,7 +108,13 @@ async def _datasource(ground: Ground) -> Role:
     from scrapr.storage import mongo
 
     database = await ground.stack.enter_async_context(mongo.connect(ground.settings.mongo, "scrapr_data"))
-    return await role.build(database=database, settings=ground.settings.datasource, token=ground.token)
+    return await role.build(
+        database=database,
+        settings=ground.settings.datasource,
+        token=ground.token,
+        config=ground.config,
+        webhooks=ground.settings.webhook,
+    )
 
 
 async def _orchestrator(ground: Ground) -> Role:
@@ -175,7 +181,9 @@ class Entry:
 
 ROLES: Mapping[str, Entry] = {
     "scraper": Entry(3000, ("redis", "config", "datasource"), "batches of items, and runs", _scraper),
-    "datasource": Entry(3001, ("mongo", "redis"), "records, changes, collections", _datasource),
+    "datasource": Entry(
+        3001, ("mongo", "redis", "config"), "records, changes, collections, states", _datasource
+    ),
     "endpoint": Entry(3002, ("redis", "config", "datasource"), "the public API", _endpoint),
     "config": Entry(3003, ("mongo", "redis"), "configurations, claims, pools", _config),
     "orchestrator": Entry(3004, ("redis", "config", "fleet"), "pools with enough replicas", _orchestrator),

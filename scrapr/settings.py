@@ -29,6 +29,7 @@ from scrapr.fleet.settings import FleetSettings
 from scrapr.model.errors import FieldError, Invalid
 from scrapr.model.validation import allowed_at, path
 from scrapr.roles.config.settings import ConfigSettings
+from scrapr.roles.datasource.hooks.settings import WebhookSettings
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.endpoint.settings import EndpointSettings
 from scrapr.roles.orchestrator.settings import OrchestratorSettings
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     orchestrator: OrchestratorSettings = Field(default_factory=OrchestratorSettings)
     scraper: ScraperSettings = Field(default_factory=ScraperSettings)
     datasource: DatasourceSettings = Field(default_factory=DatasourceSettings)
+    webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     endpoint: EndpointSettings = Field(default_factory=EndpointSettings)
 
     @classmethod

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from scrapr.cli import cluster, data, inference, inspection, machine, trial, work
+from scrapr.cli import cluster, data, inference, inspection, machine, trial, webhooks, work
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -22,6 +22,7 @@ app.command("rm", rich_help_panel="Work")(work.rm)
 app.command("quarantine", rich_help_panel="Data")(data.quarantine)
 app.command("try", rich_help_panel="Work")(trial.try_)
 app.command("infer", rich_help_panel="Work")(inference.infer)
+app.add_typer(webhooks.webhooks, name="webhooks", rich_help_panel="Work")
 app.command("status", rich_help_panel="Operation")(inspection.status)
 app.command("health", rich_help_panel="Operation")(inspection.health)
 app.command("roles", rich_help_panel="Operation")(inspection.roles)

@@ -12,7 +12,7 @@ from scrapr.cli.tables import show_json, show_table
 
 
 def status(port_base: PortBase = None) -> None:
-    """Show the roles, the collections and their newest runs."""
+    """Show the roles, the collections, the configurations that are not healthy, and the newest runs."""
 
     async def act(peers: Peers) -> None:
         found = await _ask_all(peers)
@@ -28,6 +28,7 @@ def status(port_base: PortBase = None) -> None:
         ]
         show_table(("collection", "records", "version", "updated"), rows)
         print()
+        await _show_states(peers)
         runs = await peers.datasource.runs(limit=10)
         ends = [
             (
@@ -46,6 +47,25 @@ def status(port_base: PortBase = None) -> None:
         show_table(columns, ends)
 
     with_peers(act, port_base)
+
+
+async def _show_states(peers: Peers) -> None:
+    """What is not healthy, since when and why; nothing where all is."""
+    rows = [
+        (
+            each.configuration,
+            each.collection,
+            each.state,
+            each.since,
+            each.good and each.good.finished_at,
+            each.reason,
+        )
+        async for each in peers.datasource.states()
+        if each.state != "healthy"
+    ]
+    if rows:
+        show_table(("configuration", "collection", "state", "since", "last good run", "reason"), rows)
+        print()
 
 
 def health(

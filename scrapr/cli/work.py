@@ -6,12 +6,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scrapr.cli.peers import Peers, PortBase, with_peers
 from scrapr.cli.tables import show_items, show_json, show_table
+
+if TYPE_CHECKING:
+    from scrapr.model.configuration import Configuration
+    from scrapr.model.state import ConfigurationState
 
 
 def add(
@@ -64,19 +68,21 @@ def ls(
     json: Annotated[bool, typer.Option("--json", help="The configurations as JSON.")] = False,
     port_base: PortBase = None,
 ) -> None:
-    """List configurations."""
+    """List configurations, each with its state as the datasource tells it."""
 
     async def act(peers: Peers) -> None:
         found = [configuration async for configuration in peers.config.configurations()]
+        states = await _states(peers)
         if json:
-            show_json([each.model_dump(mode="json") for each in found])
+            show_json([_with_state(each, states.get(each.id)) for each in found])
             return
-        columns = ("id", "type", "collection", "source", "ttl", "pool", "container", "revision")
+        columns = ("id", "type", "collection", "state", "source", "ttl", "pool", "container", "revision")
         rows = [
             (
                 each.id,
                 each.type,
                 each.collection,
+                states[each.id].state if each.id in states else None,
                 each.scraper and each.scraper.source,
                 each.ttl,
                 each.pool,
@@ -88,6 +94,22 @@ def ls(
         show_table(columns, rows)
 
     with_peers(act, port_base)
+
+
+async def _states(peers: Peers) -> dict[str, ConfigurationState]:
+    """All states by configuration; none where the datasource does not answer, for config's list is good without."""
+    from scrapr.model.errors import Unavailable
+
+    try:
+        return {state.configuration: state async for state in peers.datasource.states()}
+    except Unavailable as error:
+        print(f"scrapr: states are not known: {error.detail}", file=sys.stderr)
+        return {}
+
+
+def _with_state(configuration: Configuration, state: ConfigurationState | None) -> dict[str, Any]:
+    told = None if state is None else state.model_dump(mode="json", exclude={"configuration", "collection"})
+    return {**configuration.model_dump(mode="json"), "state": told}
 
 
 def items(

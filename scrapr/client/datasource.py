@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from datetime import datetime
 
 from scrapr.client.transport import Transport
+from scrapr.client.webhooks import WebhooksClient
 from scrapr.model.batch import Batch, Receipt, Run, Runs
 from scrapr.model.change import Changes
 from scrapr.model.collection import Collection, Collections
 from scrapr.model.moment import show_moment
 from scrapr.model.quarantine import Quarantine, Replay, Replayed
 from scrapr.model.record import Records
+from scrapr.model.state import ConfigurationState, ConfigurationStates
 
 
 class DatasourceClient:
@@ -18,6 +21,7 @@ class DatasourceClient:
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
+        self.webhooks = WebhooksClient(transport)
 
     async def send(self, batch: Batch | Run) -> Receipt:
         """Hand over a batch, or the end of a run; durable when this returns. May be sent again."""
@@ -65,3 +69,18 @@ class DatasourceClient:
         return (
             await self.transport.get(Runs, "/v1/runs", {"configuration": configuration, "limit": limit})
         ).runs
+
+    async def state(self, configuration: str) -> ConfigurationState:
+        """How a configuration is."""
+        return await self.transport.get(ConfigurationState, f"/v1/states/{configuration}")
+
+    async def states(self, *, collection: str | None = None) -> AsyncIterator[ConfigurationState]:
+        """How all configurations are, or those of one collection, page by page."""
+        after = None
+        while True:
+            query = {"collection": collection, "limit": 1000, "after": after}
+            page = await self.transport.get(ConfigurationStates, "/v1/states", query)
+            for state in page.states:
+                yield state
+            if (after := page.next) is None:
+                return

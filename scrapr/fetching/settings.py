@@ -21,19 +21,24 @@ def _split(value: Any) -> Any:
     return value
 
 
+Networks: TypeAlias = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
+"""Networks; in the environment as a list with commas."""
+Ports: TypeAlias = Annotated[
+    tuple[Annotated[int, Field(ge=1, le=65535)], ...], NoDecode, BeforeValidator(_split)
+]
+
+
 class FetchSettings(BaseModel):
     """How the web is visited: where to go at all, how much to take, how often to ask."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    allow: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)] = Field(
+    allow: Networks = Field(
         (), description="networks that may be visited though they are not public, as 127.0.0.0/8,10.1.0.0/16"
     )
-    ports: Annotated[tuple[Annotated[int, Field(ge=1, le=65535)], ...], NoDecode, BeforeValidator(_split)] = (
-        Field(
-            (80, 443, 8080, 8443),
-            description="ports that may be visited; addresses that `allow` names may be visited at any port",
-        )
+    ports: Ports = Field(
+        (80, 443, 8080, 8443),
+        description="ports that may be visited; addresses that `allow` names may be visited at any port",
     )
     ca_file: Path | None = Field(
         None, description="file of further certificate authorities (PEM) for hosts with private certificates"

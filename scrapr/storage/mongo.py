@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
@@ -23,6 +24,7 @@ from pymongo.read_concern import ReadConcern
 from scrapr.model.errors import Refused, Unavailable
 from scrapr.storage.settings import MongoSettings
 
+T = TypeVar("T")
 Document: TypeAlias = dict[str, Any]
 Database: TypeAlias = AsyncDatabase[Document]
 Collection: TypeAlias = AsyncCollection[Document]
@@ -84,3 +86,10 @@ async def ping(database: Database) -> None:
     """Return if MongoDB answers, else raise `Unavailable`."""
     with translated():
         await database.command("ping")
+
+
+async def transact(database: Database, act: Callable[[AsyncClientSession], Awaitable[T]]) -> T:
+    """Do `act` in one transaction; where another process is at the same, again upon what that did."""
+    with translated():
+        async with database.client.start_session() as session:
+            return await session.with_transaction(act, write_concern=database.write_concern)

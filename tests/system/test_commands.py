@@ -32,7 +32,9 @@ def test_a_configuration_is_added_listed_shown_and_removed(
     assert url == machine.url("endpoint") + "/v1/collections/links/items"
     wait_for(lambda: len(machine.items("links")) == 2)
 
-    assert identity in machine.scrapr("ls").stdout
+    wait_for(lambda: machine.get("datasource", f"/v1/states/{identity}").json().get("state") == "healthy")
+    (row,) = [row for row in machine.scrapr("ls").stdout.splitlines() if identity in row]
+    assert row.split("\t")[:4] == [identity, "scraper", "links", "healthy"]
     shown = machine.scrapr("items", "links", "--json")
     assert [json.loads(line)["title"] for line in shown.stdout.splitlines()] == ["one", "two"]
     assert "one" in machine.scrapr("items", "links", "--limit", "1").stdout

@@ -96,7 +96,7 @@ class Ledger:
             learned: Document = {"$inc": {"removed": len(fold.removed)}}
             if fold.effects:
                 await self._mark([_reduced(id_, effect) for id_, effect in fold.effects.items()], session)
-                learned["$set"] = {"reduction": reduction}
+                learned["$set"] = {"reduction": reduction, "untold": now()}
             run = await self._runs.find_one_and_update(
                 {"_id": end.run},
                 learned,

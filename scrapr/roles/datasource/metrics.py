@@ -23,6 +23,14 @@ LAG = Histogram(
 RUNS = Counter(
     "scrapr_datasource_runs_total", "Runs that ended, by how they compare with those before", ["state"]
 )
+CONFIGURATIONS = Gauge(
+    "scrapr_datasource_configurations",
+    "Configurations by state; each replica counts all of them, so take the greatest, not the sum",
+    ["state"],
+)
+STATE_CHANGES = Counter(
+    "scrapr_datasource_state_changes_total", "Configurations whose state changed, by the new state", ["state"]
+)
 OUTRUN = Counter("scrapr_datasource_outrun_total", "Reductions that another replica was faster with")
 SPOILED = Counter("scrapr_datasource_spoiled_total", "Batches set aside because they cannot be reduced")
 DEPTH = Gauge("scrapr_datasource_inbox_depth", "Batches that waited when last counted, up to the limit")

@@ -25,6 +25,18 @@ class DatasourceSettings(BaseModel):
     patience: float = Field(
         3600.0, gt=0, description="seconds that a run's end waits for its pages before it counts as broken"
     )
+    overdue_ttls: float = Field(
+        3.0, ge=1, description="ttls without the end of a run after which a configuration is overdue"
+    )
+    overdue_least: float = Field(
+        300.0, ge=0, description="seconds without the end of a run that no configuration is overdue before"
+    )
+    overdue_look: float = Field(
+        5.0, gt=0, description="seconds between two looks for configurations that are overdue"
+    )
+    census: float = Field(
+        300.0, gt=0, description="seconds between two looks at all configurations, beside config's hints"
+    )
     collected: int = Field(
         10_000, ge=1, le=1_000_000, description="values that one list of a record gathers at most"
     )

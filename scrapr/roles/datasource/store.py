@@ -119,11 +119,13 @@ class Store:
         query: Document = {name: value for name, value in wish.items() if value is not None}
         with translated():
             found = await self._runs.find(query, sort=[("started_at", -1)], limit=limit).to_list()
-        return Runs(runs=tuple(_run_of(document) for document in found))
+        return Runs(runs=tuple(run_of(document) for document in found))
 
 
-def _run_of(document: Document) -> ReducedRun:
+def run_of(document: Document) -> ReducedRun:
+    """A run as callers see it."""
     run, removed = document.pop("_id"), document.pop("removed", 0)
+    document.pop("untold", None)
     if reduction := document.get("reduction"):
         reduction["removed"] = removed
     return ReducedRun.model_validate({**document, "run": run})

@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
+from scrapr.client.config import ConfigClient
 from scrapr.client.datasource import DatasourceClient
 from scrapr.client.feed import Feed
 from scrapr.client.settings import ClientSettings
@@ -21,6 +22,7 @@ from scrapr.client.transport import Transport, at, open_session
 from scrapr.model.batch import Batch, Receipt, Run
 from scrapr.model.change import Change
 from scrapr.roles.datasource import role
+from scrapr.roles.datasource.hooks.settings import WebhookSettings
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.runtime.lifecycle import Lifecycle
 from scrapr.runtime.loops import persist
@@ -102,9 +104,17 @@ class Starter(Protocol):
 
 
 @asynccontextmanager
-async def running(database: Database, settings: DatasourceSettings) -> AsyncIterator[Datasource]:
+async def running(
+    database: Database,
+    settings: DatasourceSettings,
+    *,
+    config: ConfigClient | None = None,
+    webhooks: WebhookSettings | None = None,
+) -> AsyncIterator[Datasource]:
     token, lifecycle = SecretStr(TOKEN), Lifecycle(DrainSettings())
-    built = await role.build(database=database, settings=settings, token=TOKEN)
+    built = await role.build(
+        database=database, settings=settings, token=TOKEN, config=config, webhooks=webhooks
+    )
     async with AsyncExitStack() as stack:
         url = await stack.enter_async_context(
             serving(built, WebSettings(token=token), lifecycle, port=0, close=1)
