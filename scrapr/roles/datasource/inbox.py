@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import asdict
-from time import monotonic
 from typing import Any
 
 import bson
@@ -14,8 +13,9 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from scrapr.model.batch import Batch, Receipt, Run
-from scrapr.model.errors import Conflict, StaleEpoch, TooLarge, Unavailable
+from scrapr.model.errors import Conflict, StaleEpoch, TooLarge
 from scrapr.roles.datasource import documents, health, metrics
+from scrapr.roles.datasource.bounds import Bounds
 from scrapr.roles.datasource.merge import key_of
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.datasource.standing import Effect, End, Page
@@ -24,8 +24,6 @@ from scrapr.storage.mongo import Database, Document, translated
 log = structlog.get_logger()
 DOCUMENT_MOST = 16 * 2**20 - 64 * 2**10
 """Bytes of a document at most: MongoDB's limit, with room for what its reduction notes on it."""
-RECOUNT = 1.0
-"""Seconds for which a count of what waits holds."""
 ENDS_MOST = 100
 
 
@@ -38,15 +36,15 @@ class Inbox:
         self._sources = database["sources"]
         self._runs = database["runs"]
         self._settings = settings
-        self._counted_at = -RECOUNT
-        self._is_full = False
+        self._bounds = Bounds(database, settings)
 
     async def accept(self, given: Batch | Run) -> Receipt:
         """Keep a batch or a run's end; durable when this returns. A replay is acknowledged again.
 
-        Raises `StaleEpoch`, `TooLarge`, `Conflict`, and `Unavailable` when too much waits already.
+        Raises `StaleEpoch`, `TooLarge`, `Conflict`, and `Unavailable` when too much waits already
+        or MongoDB has too little room.
         """
-        await self._refuse_when_full()
+        await self._bounds.check()
         await self._fence(given)
         if isinstance(given, Run):
             await self._keep_run(given)
@@ -68,21 +66,6 @@ class Inbox:
                 unkeyed=unkeyed,
             )
         return Receipt(accepted=len(given.data), duplicate=not is_new, unkeyed=unkeyed, run=run)
-
-    async def _refuse_when_full(self) -> None:
-        if monotonic() - self._counted_at > RECOUNT:
-            self._counted_at = monotonic()
-            with translated():
-                depth = await self.batches.count_documents(
-                    {"waiting": "page"}, limit=self._settings.depth + 1
-                )
-            metrics.DEPTH.set(depth)
-            self._is_full = depth > self._settings.depth
-        if self._is_full:
-            raise Unavailable(
-                f"More than {self._settings.depth} batches wait to be reduced",
-                retry_after=self._settings.retry_after,
-            )
 
     async def _fence(self, given: Batch | Run) -> None:
         """Refuse what a late holder still sends, and remember the greatest epoch of each configuration."""

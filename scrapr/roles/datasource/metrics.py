@@ -34,4 +34,5 @@ STATE_CHANGES = Counter(
 OUTRUN = Counter("scrapr_datasource_outrun_total", "Reductions that another replica was faster with")
 SPOILED = Counter("scrapr_datasource_spoiled_total", "Batches set aside because they cannot be reduced")
 DEPTH = Gauge("scrapr_datasource_inbox_depth", "Batches that waited when last counted, up to the limit")
+ROOM = Gauge("scrapr_datasource_room_bytes", "Room that MongoDB's disk had when last looked at")
 ANNOUNCED = Counter("scrapr_datasource_announced_total", "Changes announced to joined clients")

@@ -15,6 +15,9 @@ class DatasourceSettings(BaseModel):
     depth: int = Field(
         10_000, ge=1, description="batches that may wait to be reduced before more are refused with 503"
     )
+    room_mb: int = Field(
+        256, ge=0, description="MB that MongoDB's disk must have left, or batches are refused with 503"
+    )
     retry_after: float = Field(2.0, gt=0, description="seconds after which a refused batch may be sent again")
     reducers: int = Field(4, ge=1, le=64, description="collections that one replica reduces at once")
     gather_items: int = Field(

@@ -185,3 +185,10 @@ async def test_an_empty_batch_is_taken_and_makes_no_change(datasource: Any, unti
     await datasource.send("c")
     await until(datasource.reduced)
     assert (await datasource.client.collections())[0].version == 0
+
+
+async def test_a_disk_with_too_little_room_is_told_before_it_is_full(start: Any) -> None:
+    datasource = await start(awake=False, room_mb=1_000_000_000)
+    with pytest.raises(Unavailable, match="MB of room; allowed: at least 1000000000 MB"):
+        await datasource.send("c", {"title": "a"})
+    assert await stored(datasource) == 0
