@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import secrets
-import socket
 import subprocess
 import time
 import warnings
@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from pydantic import SecretStr
 from redis.asyncio import Redis
 
-from scrapr.embedded import binaries
+from scrapr.embedded import binaries, ports
 from scrapr.model.errors import Unavailable
 from scrapr.storage import mongo
 from scrapr.storage import redis as redis_storage
@@ -32,6 +32,7 @@ from tests.components import require
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 T = TypeVar("T")
+DICE = random.SystemRandom()
 
 
 class Until(Protocol):
@@ -41,10 +42,14 @@ class Until(Protocol):
 
 
 def find_free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of 127.0.0.1 that nobody listens on now.
+
+    It is below the range from which Linux takes ports for outgoing connections: one of those, of any other process,
+    would have it before its server does. The embedded servers' own range begins beyond.
+    """
+    return next(
+        port for port in iter(lambda: DICE.randrange(10_000, ports.FIRST), None) if ports.is_free(port)
+    )
 
 
 async def wait_until(condition: Callable[[], Awaitable[T]], *, seconds: float = 30.0) -> T:

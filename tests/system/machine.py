@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from typing import Any
 import httpx
 import psutil
 
+from scrapr.embedded import ports
 from tests.conftest import find_free_port
 from tests.processes import words_of
 
@@ -112,17 +112,8 @@ def free_port_base() -> int:
     """The first of five ports of which all are free."""
     while True:
         base = find_free_port()
-        if base < 60000 and all(_is_free(base + place) for place in range(5)):
+        if all(ports.is_free(base + place) for place in range(5)):
             return base
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
 
 
 @contextmanager
