@@ -112,6 +112,7 @@ async def _datasource(ground: Ground) -> Role:
         database=database,
         settings=ground.settings.datasource,
         token=ground.token,
+        replica=ground.container,
         config=ground.config,
         webhooks=ground.settings.webhook,
     )

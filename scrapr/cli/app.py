@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from scrapr.cli import cluster, data, inference, inspection, machine, trial, webhooks, work
+from scrapr.cli import backups, cluster, data, inference, inspection, machine, trial, webhooks, work
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -20,6 +20,10 @@ app.command("ls", rich_help_panel="Work")(work.ls)
 app.command("items", rich_help_panel="Work")(work.items)
 app.command("rm", rich_help_panel="Work")(work.rm)
 app.command("quarantine", rich_help_panel="Data")(data.quarantine)
+app.command("rebuild", rich_help_panel="Data")(data.rebuild)
+app.command("drop", rich_help_panel="Data")(data.drop)
+app.command("backup", rich_help_panel="Data")(backups.backup)
+app.command("restore", rich_help_panel="Data")(backups.restore)
 app.command("try", rich_help_panel="Work")(trial.try_)
 app.command("infer", rich_help_panel="Work")(inference.infer)
 app.add_typer(webhooks.webhooks, name="webhooks", rich_help_panel="Work")

@@ -12,6 +12,9 @@ from scrapr.cli.tables import show_json, show_table
 if TYPE_CHECKING:
     from scrapr.model.quarantine import Quarantined, Replay
 
+LOOK = 0.2
+"""Seconds between two looks at a rebuild."""
+
 
 def quarantine(
     collection: str,
@@ -36,6 +39,47 @@ def quarantine(
         return show_json([each.model_dump(mode="json") for each in found])
     rows = [(each.at, each.run, "; ".join(map(str, each.reasons)), each.item) for each in found]
     return show_table(("at", "run", "reasons", "item"), rows)
+
+
+def drop(
+    collection: str,
+    force: Annotated[
+        bool,
+        typer.Option("--force", help="Though configurations feed it: with their next runs it begins anew."),
+    ] = False,
+    port_base: PortBase = None,
+) -> None:
+    """Forget a collection: its records, changes, batches, runs and quarantine; its endpoint goes, too."""
+
+    async def act(peers: Peers) -> None:
+        await peers.datasource.drop(collection, force=force)
+        print(f"{collection} dropped")
+        async for _ in peers.config.configurations(of_type="scraper", collection=collection):
+            return
+        async for each in peers.config.configurations(of_type="endpoint", collection=collection):
+            await peers.config.remove(each.id)
+            print(f"{each.id} removed")
+
+    with_peers(act, port_base)
+
+
+def rebuild(collection: str, port_base: PortBase = None) -> None:
+    """Make a collection's records again from its batches, and put right what differs; readers see no gap."""
+    import asyncio
+
+    from scrapr.model.errors import Refused
+
+    async def act(peers: Peers) -> None:
+        asked = await peers.datasource.rebuild(collection)
+        while asked.state == "waiting":
+            await asyncio.sleep(LOOK)
+            asked = await peers.datasource.rebuilt(collection)
+        if asked.state == "refused":
+            raise Refused(asked.error or "refused")
+        columns = ("batches", "created", "updated", "removed")
+        show_table(columns, [[getattr(asked, name) for name in columns]])
+
+    with_peers(act, port_base)
 
 
 async def _read(peers: Peers, collection: str) -> list[Quarantined]:

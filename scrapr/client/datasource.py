@@ -12,6 +12,7 @@ from scrapr.model.change import Changes
 from scrapr.model.collection import Collection, Collections
 from scrapr.model.moment import show_moment
 from scrapr.model.quarantine import Quarantine, Replay, Replayed
+from scrapr.model.rebuild import Rebuild
 from scrapr.model.record import Records
 from scrapr.model.state import ConfigurationState, ConfigurationStates
 
@@ -63,6 +64,19 @@ class DatasourceClient:
         return await self.transport.send(
             "POST", Replayed, f"/v1/collections/{collection}/quarantine/replay", wish
         )
+
+    async def drop(self, collection: str, *, force: bool = False) -> None:
+        """Forget a collection. Raises `NotFound`, and `Conflict` while configurations feed it, unless by `force`."""
+        query = {"force": "true"} if force else None
+        await self.transport.call("DELETE", f"/v1/collections/{collection}", query=query)
+
+    async def rebuild(self, collection: str) -> Rebuild:
+        """Have a collection's records made again from its batches."""
+        return await self.transport.send("POST", Rebuild, f"/v1/collections/{collection}/rebuild", None)
+
+    async def rebuilt(self, collection: str) -> Rebuild:
+        """How the newest rebuild went, or goes."""
+        return await self.transport.get(Rebuild, f"/v1/collections/{collection}/rebuild")
 
     async def runs(self, *, configuration: str | None = None, limit: int = 20) -> tuple[Run, ...]:
         """The newest runs."""

@@ -21,6 +21,10 @@ Locate: TypeAlias = Callable[[], Awaitable[str]]
 """Finds the URL of a peer, as `http://127.0.0.1:3003`; raises `Unavailable` where there is none."""
 
 
+SILENCE = 600.0
+"""Seconds without a byte after which a stream counts as broken off."""
+
+
 class Transport:
     """HTTP to one role. Answers that are problems are raised as the errors that they tell of."""
 
@@ -84,6 +88,21 @@ class Transport:
                 return _read(answer, await answer.read())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Unavailable(f"{method} {url}: {str(error) or type(error).__name__}") from error
+
+    @asynccontextmanager
+    async def stream(
+        self, path: str, body: AsyncIterator[bytes] | None
+    ) -> AsyncIterator[AsyncIterator[bytes]]:
+        """What the peer answers to `POST path`, piece by piece, however long it takes as long as pieces come."""
+        url = await self.locate() + path
+        timeout = aiohttp.ClientTimeout(total=None, sock_read=SILENCE)
+        try:
+            async with self._session.post(url, data=body, timeout=timeout, allow_redirects=False) as answer:
+                if answer.status >= 400:
+                    _read(answer, await answer.read())
+                yield answer.content.iter_any()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(f"POST {url}: {str(error) or type(error).__name__}") from error
 
     def _timeout(self, patience: float | None) -> aiohttp.ClientTimeout:
         return aiohttp.ClientTimeout(total=max(self._settings.timeout, patience or 0))

@@ -10,7 +10,9 @@ from scrapr.roles.config.service import Feed, Sweeper
 from scrapr.roles.config.settings import ConfigSettings
 from scrapr.roles.config.store import ClaimStore, ConfigurationStore, PoolStore
 from scrapr.storage import mongo
+from scrapr.storage.archive import Archive
 from scrapr.storage.mongo import Database
+from scrapr.web import backup
 from scrapr.web.role import Role
 
 
@@ -29,6 +31,10 @@ async def build(*, database: Database, settings: ConfigSettings, token: str) -> 
             *ConfigurationRoutes(configurations, pool_store, draft_limit=settings.draft_limit).routes,
             *ClaimRoutes(claims, pool_store).routes,
             *PoolRoutes(pool_store, configurations).routes,
+            # Claims are taken as soon as there are configurations.
+            *backup.routes(
+                Archive(database, {"pools": (), "configurations": ("container", "epoch", "expires_at")})
+            ),
         ),
         loops=(*feed.loops, *sweeper.loops),
         checks={"mongo": partial(mongo.ping, database)},

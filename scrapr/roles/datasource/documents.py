@@ -20,7 +20,7 @@ from scrapr.model.record import Record
 from scrapr.model.rules import FieldRule
 from scrapr.model.times import now
 from scrapr.roles.datasource.rewind import Undo
-from scrapr.roles.datasource.standing import Aside, Effect, End, Feed, Kept, Page, Spot, Standing
+from scrapr.roles.datasource.standing import Aside, Drop, Effect, End, Feed, Kept, Page, Spot, Standing
 from scrapr.storage.mongo import Collection as MongoCollection
 from scrapr.storage.mongo import Document
 
@@ -178,7 +178,10 @@ def end_of(document: Document) -> End:
     names = ("run", "received_at", "outcome", "pages", "items", "unchanged_pages", "configuration")
     unchanged = tuple(Spot(spot["source"], spot["run"]) for spot in document.get("unchanged", ()))
     told = {name: document[name] for name in names}
-    return End(id=document["_id"], **told, fall=document.get("fall", 0.5), unchanged=unchanged)
+    begun = document.get("has_begun", False)
+    return End(
+        id=document["_id"], **told, has_begun=begun, fall=document.get("fall", 0.5), unchanged=unchanged
+    )
 
 
 def standing_of(name: str, document: Document | None) -> Standing:
@@ -186,15 +189,24 @@ def standing_of(name: str, document: Document | None) -> Standing:
     if document is None:
         return Standing(name)
     names = ("version", "records", "order", "turn", "updated_at")
-    held = {feeder["configuration"]: feeder["held"] for feeder in document["feeders"]}
-    return Standing(name, **{each: document[each] for each in names}, held=held)
+    dropped, rebuild = document.get("dropped"), document.get("rebuild") or {}
+    return Standing(
+        name,
+        **{each: document[each] for each in names},
+        held={feeder["configuration"]: feeder["held"] for feeder in document["feeders"]},
+        holder=document.get("holder"),
+        epoch=document.get("epoch", 0),
+        lease=(document.get("lease") or 0) / 1000,
+        dropped=dropped and Drop(**dropped),
+        rebuild=rebuild.get("id") if rebuild.get("state") == "waiting" else None,
+    )
 
 
 def document_of_standing(standing: Standing) -> Document:
     """A collection's document, without its `_id`."""
     names = ("version", "records", "order", "turn", "updated_at")
     feeders = [{"configuration": name, "held": held} for name, held in standing.held.items()]
-    return {**{each: getattr(standing, each) for each in names}, "feeders": feeders}
+    return {**{each: getattr(standing, each) for each in names}, "feeders": feeders, "gone": False}
 
 
 def collection_of(document: Document) -> Collection:

@@ -18,6 +18,7 @@ from scrapr.model.quarantine import Quarantine, Replay, Replayed
 from scrapr.model.record import Records
 from scrapr.model.validation import read_json
 from scrapr.roles.datasource import intake
+from scrapr.roles.datasource.care import Care
 from scrapr.roles.datasource.inbox import Inbox
 from scrapr.roles.datasource.past import Past
 from scrapr.roles.datasource.quarantine import QuarantineStore
@@ -103,7 +104,9 @@ class History(BaseModel):
     changes: tuple[Change, ...]
 
 
-def routes(inbox: Inbox, store: Store, past: Past, quarantine: QuarantineStore) -> tuple[Route, ...]:
+def routes(
+    inbox: Inbox, store: Store, past: Past, quarantine: QuarantineStore, care: Care
+) -> tuple[Route, ...]:
     """All routes of the role."""
     readers = _Readers(store, past)
 
@@ -174,6 +177,7 @@ def routes(inbox: Inbox, store: Store, past: Past, quarantine: QuarantineStore) 
             answer=Replayed,
             refusals=(404, 409),
         ),
+        *care.routes,
         Route("GET", "/runs", readers.runs, "The newest runs", query=RunsQuery, answer=Runs),
     )
 

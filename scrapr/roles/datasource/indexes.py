@@ -35,8 +35,9 @@ async def prepare(database: Database, settings: DatasourceSettings, webhooks: We
             _up("collection", "order"),
             partialFilterExpression={"order": {"$gt": 0}},
         )
-        await database["records"].create_index(_up("_id.collection", "created"))
-        await database["records"].create_index(_up("feeds.configuration", "feeds.order"))
+        for records in ("records", "rebuilt"):
+            await database[records].create_index(_up("_id.collection", "created"))
+            await database[records].create_index(_up("feeds.configuration", "feeds.order"))
         await database["changes"].create_index(_up("_id.collection", "key", "_id.version"))
         await database["changes"].create_index(
             # What a collection had and has no more is found by when it came: for its past.

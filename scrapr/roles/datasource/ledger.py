@@ -1,7 +1,9 @@
 """The ledger: one transaction takes a collection from one standing to the next, or leaves it as it is.
 
-What it reads is read outside of the transaction. That is safe because the collection's `turn` is read first and
-compared within it: had another replica written in between, its turn would be another.
+What it reads is read outside of the transaction. That is safe because the collection's `turn` and `epoch` are read
+first and compared within it: had another replica written in between, or taken the collection, they would be others.
+The same write takes or renews the lease, by the server's clock, so that leases cost nothing: whoever reduces a
+collection has it to itself until it was idle for that long.
 """
 
 from __future__ import annotations
@@ -9,10 +11,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import asdict
-from typing import Any, TypeAlias
+from typing import Any
 
 from bson.errors import InvalidDocument
-from pymongo import InsertOne, ReplaceOne, ReturnDocument, UpdateMany, UpdateOne
+from pymongo import ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
@@ -20,27 +22,37 @@ from scrapr.model.errors import TooLarge
 from scrapr.model.times import now
 from scrapr.roles.datasource import documents
 from scrapr.roles.datasource.settings import DatasourceSettings
-from scrapr.roles.datasource.standing import Effect, End, Fold, Kept, Page, Standing, Unseen
+from scrapr.roles.datasource.shelf import Shelf
+from scrapr.roles.datasource.standing import Effect, End, Fold, Page, Standing
 from scrapr.storage.mongo import Database, Document, translated
 
-Write: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateMany
 TAKEN = frozenset({112, 11000})
 """Write conflict, duplicate key: another replica is at, or already did, the same."""
 OVERSIZE = frozenset({10334, 17419, 17420})
 """A document would grow beyond MongoDB's limit."""
 
 
+STANDING: Document = {
+    **dict.fromkeys(("version", "records", "order", "turn", "updated_at", "feeders"), 1),
+    **dict.fromkeys(("holder", "epoch", "dropped", "rebuild"), 1),
+    "lease": {"$subtract": ["$expires_at", "$$NOW"]},
+}
+"""What is read of a collection's document; what is left of its lease, in milliseconds by the server's clock."""
+
+
 class Outrun(Exception):
     """Another replica reduced first; nothing was written."""
 
 
-class Ledger:
+class Ledger(Shelf):
     """Records, changes and standings, and the transaction that writes them together."""
 
-    def __init__(self, database: Database, settings: DatasourceSettings) -> None:
+    def __init__(self, database: Database, settings: DatasourceSettings, replica: str) -> None:
+        super().__init__(database["records"])
+        self.replica = replica
+        self._lease = round(settings.lease * 1000)
         self._database = database
         self._collections = database["collections"]
-        self._records = documents.naive(database["records"])
         self._changes = database["changes"]
         self._inbox = database["inbox"]
         self._runs = database["runs"]
@@ -50,33 +62,21 @@ class Ledger:
     async def standing(self, collection: str) -> Standing:
         """Where a collection is."""
         with translated():
-            found = await self._collections.find_one({"_id": collection})
+            found = await self._collections.find_one({"_id": collection}, STANDING)
         return documents.standing_of(collection, found)
 
-    async def recall(self, collection: str, keys: Iterable[str]) -> dict[str, Kept]:
-        """The records with these keys, as far as there are any."""
-        wanted = [{"collection": collection, "key": key} for key in keys]
-        return {kept.key: kept for kept in await self._find_kept({"_id": {"$in": wanted}}, 0)}
-
-    async def unseen(self, collection: str, unseen: Unseen, most: int) -> list[Kept]:
-        """Up to `most` of the `unseen` records, oldest first."""
-        return await self._find_kept(_query_of(collection, unseen), most)
-
-    async def count_unseen(self, collection: str, unseen: Unseen) -> int:
-        """How many records are `unseen`."""
+    async def unsettled(self) -> list[str]:
+        """The collections in which there is more to do than what waits in the inbox."""
+        query: Document = {"$or": [{"dropped.is_done": False}, {"rebuild.state": "waiting"}]}
         with translated():
-            return await self._records.count_documents(_query_of(collection, unseen))
-
-    async def _find_kept(self, query: Document, most: int) -> list[Kept]:
-        found = self._records.find(query, limit=most, sort=[("created", 1)] if most else None)
-        with translated():
-            return [documents.kept_of(document) for document in await found.to_list()]
+            return [each["_id"] async for each in self._collections.find(query, {"_id": 1})]
 
     async def reduce(self, fold: Fold, pages: Sequence[Page]) -> None:
         """Write what `pages` were folded to. Raises `Outrun`, `Unavailable`, and `TooLarge` for what cannot be kept."""
         async with transaction(self._database) as session:
             await self._write(fold, session)
-            await self._mark([_reduced(id_, effect) for id_, effect in fold.effects.items()], session)
+            if fold.effects:
+                await self._mark([_reduced(id_, effect) for id_, effect in fold.effects.items()], session)
             if aside := list(_aside(fold, pages, self._quarantine_most)):
                 await self._quarantine.insert_many(aside, session=session)
             if lone := [page for page in pages if page.is_alone]:
@@ -94,7 +94,9 @@ class Ledger:
         async with transaction(self._database) as session:
             await self._write(fold, session)
             learned: Document = {"$inc": {"removed": len(fold.removed)}}
-            if fold.effects:
+            if not fold.effects:
+                await self._inbox.update_one({"_id": end.id}, {"$set": {"has_begun": True}}, session=session)
+            else:
                 await self._mark([_reduced(id_, effect) for id_, effect in fold.effects.items()], session)
                 learned["$set"] = {"reduction": reduction, "untold": now()}
             run = await self._runs.find_one_and_update(
@@ -107,15 +109,8 @@ class Ledger:
         return None if run is None else int(run["removed"])
 
     async def _write(self, fold: Fold, session: AsyncClientSession) -> None:
-        name = fold.before.name
         await self._take_turn(fold, session)
-        writes: list[Write] = [*_records(name, fold), *_sightings(name, fold)]
-        if writes:
-            # Unordered, they go as one command of each kind; sightings never name what is written as a whole.
-            await self._records.bulk_write(writes, ordered=False, session=session)
-        if fold.removed:
-            gone = [{"collection": name, "key": key} for key in fold.removed]
-            await self._records.delete_many({"_id": {"$in": gone}}, session=session)
+        await self.put(fold, session)
         if fold.changes:
             changes = [
                 documents.document_of_change(change, fold.was.get(change.version)) for change in fold.changes
@@ -126,13 +121,30 @@ class Ledger:
         """First of all writes: where two replicas meet, the later one learns it here."""
         before = fold.before
         after = {**documents.document_of_standing(fold.after), "turn": before.turn + 1}
-        if before.turn == 0:
-            await self._collections.insert_one({"_id": before.name, **after}, session=session)
-            return
-        guard = {"_id": before.name, "turn": before.turn}
-        taken = await self._collections.update_one(guard, {"$set": after}, session=session)
-        if not taken.matched_count:
+        guard: Document = {"_id": before.name, "turn": before.turn}
+        if before.turn:
+            guard["epoch"] = before.epoch
+        if before.holder not in {None, self.replica}:
+            guard["$expr"] = {"$lte": ["$expires_at", "$$NOW"]}
+        held: Document = {
+            "holder": {"$literal": self.replica},
+            "epoch": before.epoch + (before.holder != self.replica),
+            "expires_at": {"$add": ["$$NOW", self._lease]},
+        }
+        literal = {name: {"$literal": value} for name, value in after.items()}
+        # One that is there already has another turn, so that inserting it fails: somebody was faster.
+        taken = await self._collections.update_one(
+            guard, [{"$set": {**literal, **held}}], upsert=before.turn == 0, session=session
+        )
+        if not taken.matched_count and taken.upserted_id is None:
             raise Outrun(before.name)
+
+    async def release(self) -> None:
+        """Leave the collections that this replica holds to the others."""
+        with translated():
+            await self._collections.update_many(
+                {"holder": self.replica}, {"$set": {"holder": None, "expires_at": None}}
+            )
 
     async def _mark(self, marks: list[UpdateOne], session: AsyncClientSession) -> None:
         marked = await self._inbox.bulk_write(marks, ordered=False, session=session)
@@ -170,40 +182,6 @@ def _judged() -> Iterator[None]:
 def _codes_within(error: OperationFailure) -> Iterator[Any]:
     if isinstance(error, BulkWriteError):
         yield from (each.get("code") for each in error.details.get("writeErrors", ()))
-
-
-def _records(collection: str, fold: Fold) -> Iterator[InsertOne[Document] | ReplaceOne[Document]]:
-    """Whole documents, never update operators: a user's field may be called `$set` or `a.b`."""
-    for kept in fold.written:
-        document = documents.document_of_kept(collection, kept)
-        is_new = kept.created > fold.before.version
-        yield InsertOne(document) if is_new else ReplaceOne({"_id": document["_id"]}, document)
-
-
-def _sightings(collection: str, fold: Fold) -> Iterator[UpdateMany]:
-    for sighting in fold.sightings:
-        feed = sighting.feed
-        spot = {f"feeds.$[feed].spots.$[spot{n}].run": spot.run for n, spot in enumerate(feed.spots)}
-        spots = [{f"spot{n}.source": spot.source} for n, spot in enumerate(feed.spots)]
-        yield UpdateMany(
-            {"_id": {"$in": [{"collection": collection, "key": key} for key in sighting.keys]}},
-            {
-                "$set": {
-                    "last_seen": sighting.at,
-                    "feeds.$[feed].run": feed.run,
-                    "feeds.$[feed].order": feed.order,
-                    **spot,
-                }
-            },
-            array_filters=[{"feed.configuration": feed.configuration}, *spots],
-        )
-
-
-def _query_of(collection: str, unseen: Unseen) -> Document:
-    feed: Document = {"configuration": unseen.configuration, "order": {"$lt": unseen.since}}
-    if unseen.unchanged:
-        feed["spots"] = {"$nin": [documents.document_of_spot(spot) for spot in unseen.unchanged]}
-    return {"_id.collection": collection, "feeds": {"$elemMatch": feed}}
 
 
 def _reduced(id_: str, effect: Effect) -> UpdateOne:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import dataclass
 from functools import partial
 
 from scrapr.client.config import ConfigClient
 from scrapr.roles.datasource import http, indexes
 from scrapr.roles.datasource.announcer import Announcer
+from scrapr.roles.datasource.care import Care
+from scrapr.roles.datasource.dropping import Dropper
 from scrapr.roles.datasource.hooks import http as hooks_http
 from scrapr.roles.datasource.hooks.herald import Herald
 from scrapr.roles.datasource.hooks.outbox import Outbox
@@ -19,6 +22,7 @@ from scrapr.roles.datasource.inbox import Inbox
 from scrapr.roles.datasource.ledger import Ledger
 from scrapr.roles.datasource.past import Past
 from scrapr.roles.datasource.quarantine import QuarantineStore
+from scrapr.roles.datasource.rebuilding import Rebuilder
 from scrapr.roles.datasource.retention import Retention
 from scrapr.roles.datasource.service import Reducer
 from scrapr.roles.datasource.settings import DatasourceSettings
@@ -30,7 +34,9 @@ from scrapr.roles.datasource.states.settle import Patience
 from scrapr.roles.datasource.store import Store
 from scrapr.runtime.loops import Loop
 from scrapr.storage import mongo
+from scrapr.storage.archive import Archive
 from scrapr.storage.mongo import Database
+from scrapr.web import backup
 from scrapr.web.role import Role
 from scrapr.web.routes import Route
 
@@ -40,17 +46,22 @@ async def build(
     database: Database,
     settings: DatasourceSettings,
     token: str,
+    replica: str | None = None,
     config: ConfigClient | None = None,
     webhooks: WebhookSettings | None = None,
 ) -> Role:
     """The role over its `database`; `token` is what clients of its rooms must carry, empty for none.
 
-    Without `config` nobody tells which configurations there are, and none is ever overdue.
+    `replica` is what its leases are called by. Without `config` nobody tells which configurations there are: none is
+    ever overdue, and none keeps a collection from being dropped.
     """
     webhooks = webhooks or WebhookSettings()
     await indexes.prepare(database, settings, webhooks)
     inbox, store = Inbox(database, settings), Store(database)
-    reducer = Reducer(inbox, Ledger(database, settings), settings)
+    ledger, dropper = Ledger(database, settings, replica or secrets.token_hex(8)), Dropper(database)
+    rebuilder = Rebuilder(database, ledger, settings)
+    reducer = Reducer(inbox, ledger, dropper, rebuilder, settings)
+    care = Care(dropper, rebuilder, reducer.mark, config)
     announcer = Announcer(store, settings, token=token)
     news = _news(database, settings, webhooks, config=config, token=token)
     workers = (Loop(f"reduce-{number}", reducer.work) for number in range(1, settings.reducers + 1))
@@ -62,8 +73,9 @@ async def build(
         name="datasource",
         home="/collections",
         routes=(
-            *http.routes(inbox, store, Past(database, store), QuarantineStore(database, store)),
+            *http.routes(inbox, store, Past(database, store), QuarantineStore(database, store), care),
             *news.routes,
+            *backup.routes(_archive(database)),
         ),
         loops=(
             Loop("inbox", reducer.listen),
@@ -122,4 +134,25 @@ def _news(
             Loop("deliveries", sender.listen),
             Loop("send", sender.send),
         ),
+    )
+
+
+def _archive(database: Database) -> Archive:
+    """All but the places in change streams, which are of this server's oplog, and what a rebuild makes beside.
+
+    Batches that wait come last: they are reduced at once.
+    """
+    settled = ("records", "changes", "quarantine", "sources")
+    at_work = ("states", "webhooks", "positions", "lanes", "deliveries")
+    reduced = ("waiting", "reduced_at", "order", "effect", "has_begun", "spoiled")
+    return Archive(
+        database,
+        {
+            **dict.fromkeys(settled, ()),
+            "runs": ("untold",),
+            **dict.fromkeys(at_work),
+            "collections": (),
+            "inbox": reduced,
+        },
+        expiring=("quarantine", "runs", "deliveries", "inbox"),
     )

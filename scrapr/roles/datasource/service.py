@@ -12,15 +12,17 @@ from typing import Any
 import structlog
 
 from scrapr.model.batch import Reduction
-from scrapr.model.errors import TooLarge
+from scrapr.model.errors import TooLarge, Unavailable
 from scrapr.model.times import now
 from scrapr.roles.datasource import metrics, removal
 from scrapr.roles.datasource.agenda import Agenda
+from scrapr.roles.datasource.dropping import Dropper
 from scrapr.roles.datasource.inbox import Inbox
 from scrapr.roles.datasource.ledger import Ledger, Outrun
+from scrapr.roles.datasource.rebuilding import Rebuilder
 from scrapr.roles.datasource.reduce import fold, keys_of
 from scrapr.roles.datasource.settings import DatasourceSettings
-from scrapr.roles.datasource.standing import Effect, End, Fold, Kept, Page, Standing
+from scrapr.roles.datasource.standing import Effect, End, Fold, Page, Standing
 from scrapr.runtime import backoff
 from scrapr.storage.change_stream import Bookmark, watch
 from scrapr.storage.mongo import Collection, Document
@@ -48,13 +50,27 @@ class Settled(Bookmark):
 
 
 class Reducer:
-    """Reduces batches and run ends, each once. Several replicas may: the faster one wins, the other looks again."""
+    """Reduces batches and run ends, each once. Several replicas share the collections: each is one's for a while.
 
-    def __init__(self, inbox: Inbox, ledger: Ledger, settings: DatasourceSettings) -> None:
+    A collection that nobody reduced lately is its who does first; the others look again when its lease may be over.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        ledger: Ledger,
+        dropper: Dropper,
+        rebuilder: Rebuilder,
+        settings: DatasourceSettings,
+    ) -> None:
         self._inbox = inbox
         self._ledger = ledger
+        self._dropper = dropper
+        self._rebuilder = rebuilder
         self._settings = settings
         self._agenda = Agenda()
+        self._others: set[str] = set()
+        """Collections that another replica holds, until they are looked at again."""
 
     async def listen(self) -> None:
         """Mark the collections for which something arrives, until cancelled."""
@@ -85,22 +101,56 @@ class Reducer:
                     self._agenda.mark(collection)
 
     async def drain(self) -> None:
-        """Take nothing new and finish what is at hand."""
+        """Take nothing new, finish what is at hand, and leave the rest to the others."""
         await self._agenda.close()
+        try:
+            await self._ledger.release()
+        except Unavailable as error:
+            log.warning("leases not given back", reason=error.detail)  # they run out
+
+    def mark(self, collection: str) -> None:
+        """There is work for `collection` that no arrival tells of."""
+        self._agenda.mark(collection)
 
     async def _mark_all(self) -> None:
-        for collection in await self._inbox.collections_waiting():
+        for collection in (*await self._inbox.collections_waiting(), *await self._ledger.unsettled()):
             self._agenda.mark(collection)
+
+    def _leave(self, collection: str, seconds: float) -> None:
+        """Leave a collection to the replica that holds it until that may be gone."""
+        self._others.add(collection)
+        asyncio.get_running_loop().call_later(seconds, self._look_again, collection)
+
+    def _look_again(self, collection: str) -> None:
+        self._others.discard(collection)
+        self._agenda.mark(collection)
 
     async def _reduce(self, collection: str) -> bool:
         """Reduce what one transaction takes; whether there may be more."""
+        if collection in self._others:
+            return False
         standing, (pages, more), ends = await asyncio.gather(
             self._ledger.standing(collection), self._inbox.waiting(collection), self._inbox.ends(collection)
         )
+        if (seconds := standing.held_against(self._ledger.replica)) > 0:
+            self._leave(collection, seconds)
+            return False
+        if standing.dropped is not None and not standing.dropped.is_done:
+            await self._dropper.finish(collection, standing.dropped)
+            return True
+        if begun := [end for end in ends if end.has_begun]:
+            # What comes meanwhile must not come between its parts, or a rebuild would make other records.
+            return any([await self._end_whole(collection, end) for end in begun])
         if pages:
             await self._reduce_pages(standing, pages)
-        are_done = [await self._end(collection, end) for end in ends]
-        return more or not all(are_done)
+        for end in ends:
+            await self._end_whole(collection, end)
+        return more or (standing.rebuild is not None and await self._rebuilder.step(collection))
+
+    async def _end_whole(self, collection: str, end: End) -> bool:
+        while not await self._end(collection, end):
+            pass
+        return True
 
     async def _reduce_pages(self, standing: Standing, pages: Sequence[Page]) -> None:
         """Reduce `pages`; what cannot be reduced even alone is set aside, or it would stop all that follows."""
@@ -136,7 +186,9 @@ class Reducer:
         if not whole and now() - end.received_at < timedelta(seconds=self._settings.patience):
             return True
         standing = await self._ledger.standing(collection)
-        kept, unseen = await self._find_unseen(standing, end, list(effects.values()), whole=whole)
+        kept, unseen = await self._ledger.to_forget(
+            standing, end, list(effects.values()), whole=whole, most=self._settings.gather_items
+        )
         is_last = len(unseen) < self._settings.gather_items
         part = removal.forget(standing, end, unseen, is_last=is_last)
         reduction = _reduction(effects, kept)
@@ -156,19 +208,6 @@ class Reducer:
                 **told,
             )
         return is_last
-
-    async def _find_unseen(
-        self, standing: Standing, end: End, effects: Sequence[Effect], *, whole: bool
-    ) -> tuple[str | None, list[Kept]]:
-        """The reason why unseen records stay, or those that go, at most as many as one transaction takes."""
-        kept = removal.why_keep(end, effects, whole=whole)
-        unseen = removal.find_unseen(end, effects)
-        if kept is None and unseen is not None and unseen.unchanged:
-            count = await self._ledger.count_unseen(standing.name, unseen)
-            kept = removal.why_keep_many(end, effects, standing, unseen, count)
-        if kept is not None or unseen is None:
-            return kept, []
-        return None, await self._ledger.unseen(standing.name, unseen, self._settings.gather_items)
 
 
 def _reduction(effects: dict[int, Effect], kept: str | None) -> Document:

@@ -24,6 +24,11 @@ class DatasourceSettings(BaseModel):
         1000, ge=1, le=100_000, description="items reduced in one transaction, if more than one batch waits"
     )
     gather_batches: int = Field(500, ge=1, le=10_000, description="batches reduced in one transaction")
+    lease: float = Field(
+        3.0,
+        gt=0,
+        description="seconds that a silent replica is waited for which reduced a collection last",
+    )
     reconcile: float = Field(30.0, gt=0, description="seconds between two looks for work that no event told")
     patience: float = Field(
         3600.0, gt=0, description="seconds that a run's end waits for its pages before it counts as broken"

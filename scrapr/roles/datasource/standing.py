@@ -51,6 +51,16 @@ class Kept:
         return next((feed for feed in self.feeds if feed.configuration == configuration), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """The end of a collection's life: what came up to then, up to `version` and `order`, goes."""
+
+    version: int
+    order: int
+    at: datetime
+    is_done: bool
+
+
 @dataclass(frozen=True)
 class Standing:
     """Where a collection is. `order` counts its reduced batches; `turn` its transactions, to guard the next."""
@@ -63,6 +73,19 @@ class Standing:
     updated_at: datetime | None = None
     held: Mapping[str, int] = field(default_factory=dict)
     """How many records each configuration feeds."""
+    holder: str | None = None
+    """The replica that reduced last; for `lease` seconds more, by the server's clock, it alone may."""
+    epoch: int = 0
+    """Grows with each other holder."""
+    lease: float = 0.0
+    dropped: Drop | None = None
+    """How the collection began anew, if it ever did; while that is not done, nothing may be reduced."""
+    rebuild: str | None = None
+    """The id of the rebuild that waits or is under way."""
+
+    def held_against(self, replica: str) -> float:
+        """For how many seconds the collection is somebody else's than `replica`'s."""
+        return 0.0 if self.holder in {None, replica} else max(0.0, self.lease)
 
     def time_of(self, received_at: datetime) -> datetime:
         """When a batch takes effect: as it was received, but never before the collection's newest change."""
@@ -103,6 +126,8 @@ class End:
     items: int
     unchanged_pages: int = 0
     configuration: str | None = None
+    has_begun: bool = False
+    """Whether a part of the records that it did not see is removed already."""
     fall: float = 0.5
     """The part by which what the run saw may be less than what was there before."""
     unchanged: tuple[Spot, ...] = ()

@@ -14,6 +14,9 @@ from scrapr.model.record import Records
 from scrapr.roles.datasource import documents
 from scrapr.storage.mongo import Database, Document, translated
 
+THERE: Document = {"gone": {"$ne": True}}
+"""Collections that were not dropped, or began anew since."""
+
 
 class Store:
     """The readers' side of the datasource's database."""
@@ -26,23 +29,23 @@ class Store:
 
     async def list_collections(self) -> Collections:
         """All collections, by name."""
-        found = self.collections.find({}, {"feeders": 0}, sort=[("_id", 1)])
+        found = self.collections.find(THERE, {"feeders": 0}, sort=[("_id", 1)])
         with translated():
             return Collections(collections=tuple([documents.collection_of(each) async for each in found]))
 
     async def version(self, collection: str) -> int:
         """A collection's version; 0 where nothing was reduced into it yet."""
         with translated():
-            found = await self.collections.find_one({"_id": collection}, {"version": 1})
+            found = await self.collections.find_one({"_id": collection, **THERE}, {"version": 1})
         return found["version"] if found else 0
 
     async def collection(self, collection: str) -> Collection:
         """What is known of a collection as a whole. Raises `NotFound`, which lists near names."""
         with translated():
-            found = await self.collections.find_one({"_id": collection}, {"feeders": 0})
+            found = await self.collections.find_one({"_id": collection, **THERE}, {"feeders": 0})
             if found is not None:
                 return documents.collection_of(found)
-            names: list[Any] = [each["_id"] async for each in self.collections.find({}, {"_id": 1})]
+            names: list[Any] = [each["_id"] async for each in self.collections.find(THERE, {"_id": 1})]
         meant = near(collection, names)
         hint = f"; did you mean {', '.join(meant)}?" if meant else ""
         raise NotFound(f"There is no collection {collection[:100]!r}{hint}")

@@ -103,6 +103,12 @@ class Starter(Protocol):
     async def __call__(self, *, awake: bool = True, **settings: Any) -> Datasource: ...
 
 
+@pytest.fixture(name="running")
+def running_fixture() -> Any:
+    """A function that runs a replica on any database: `async with running(database, settings) as replica`."""
+    return running
+
+
 @asynccontextmanager
 async def running(
     database: Database,
