@@ -12,6 +12,15 @@ class ClientSettings(BaseModel):
 
     timeout: float = Field(5.0, gt=0, description="seconds after which a call counts as failed")
     tries: int = Field(3, ge=1, description="how often a call is tried in all")
+    at_once: int = Field(
+        64, ge=1, le=10_000, description="calls to one peer at the same time; more wait, for this peer alone"
+    )
+    breaker_failures: int = Field(
+        5, ge=1, le=1000, description="calls in a row without an answer after which a peer is left alone"
+    )
+    breaker_rest: float = Field(
+        1.0, gt=0, le=300, description="seconds that a peer is left alone before one call finds out"
+    )
 
 
 class ClaimSettings(BaseModel):

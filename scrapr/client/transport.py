@@ -12,6 +12,7 @@ import orjson
 import stamina
 from pydantic import BaseModel, ValidationError
 
+from scrapr.client.breakers import Breakers
 from scrapr.client.settings import ClientSettings
 from scrapr.model import problem
 from scrapr.model.errors import Damaged, Refused, Unavailable
@@ -28,14 +29,21 @@ SILENCE = 600.0
 class Transport:
     """HTTP to one role. Answers that are problems are raised as the errors that they tell of."""
 
-    def __init__(self, session: aiohttp.ClientSession, locate: Locate, settings: ClientSettings) -> None:
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        locate: Locate,
+        settings: ClientSettings,
+        breakers: Breakers | None = None,
+    ) -> None:
         self._session = session
         self.locate = locate
         self._settings = settings
+        self._breakers = breakers or Breakers(settings)
 
     def toward(self, locate: Locate) -> Transport:
-        """The same connections and manners, to another peer."""
-        return Transport(self._session, locate, self._settings)
+        """The same connections, manners and circuits, to another peer."""
+        return Transport(self._session, locate, self._settings, self._breakers)
 
     async def call(
         self,
@@ -79,15 +87,23 @@ class Transport:
         return as_kind(kind, await self.call(method, path, body=body))
 
     async def _try(self, method: str, path: str, body: Any, options: dict[str, Any]) -> Any:
-        url = await self.locate() + path
+        peer = await self.locate()
         data = body.model_dump_json().encode() if isinstance(body, BaseModel) else orjson.dumps(body)
-        try:
-            async with self._session.request(
-                method, url, data=None if body is None else BytesIO(data), allow_redirects=False, **options
-            ) as answer:
-                return _read(answer, await answer.read())
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"{method} {url}: {str(error) or type(error).__name__}") from error
+        # A peer that answers, be it that it is busy, is there: only where nobody answers the circuit opens.
+        with self._breakers.guarding(peer):
+            try:
+                async with self._session.request(
+                    method,
+                    peer + path,
+                    data=None if body is None else BytesIO(data),
+                    allow_redirects=False,
+                    **options,
+                ) as answer:
+                    content = await answer.read()
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                told = str(error) or type(error).__name__
+                raise Unavailable(f"{method} {peer}{path}: {told}") from error
+        return _read(answer, content)
 
     @asynccontextmanager
     async def stream(
@@ -136,7 +152,9 @@ async def open_session(settings: ClientSettings, token: str) -> AsyncIterator[ai
     """The connections to all peers, which show them `token` where there is one."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     timeout = aiohttp.ClientTimeout(total=settings.timeout)
-    async with aiohttp.ClientSession(headers=headers, timeout=timeout) as session:
+    # A compartment for each peer, and no limit over all: one that hangs must not take the others' connections.
+    connector = aiohttp.TCPConnector(limit=0, limit_per_host=settings.at_once)
+    async with aiohttp.ClientSession(headers=headers, timeout=timeout, connector=connector) as session:
         yield session
 
 

@@ -9,19 +9,25 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 from aiohttp import web
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from scrapr.client.settings import ClientSettings
 from scrapr.client.transport import Transport, at, open_session
 from scrapr.model import errors
 from scrapr.model.collection import Collection
 from scrapr.model.problem import describe
+from tests.conftest import Until
 
 SETTINGS = ClientSettings(timeout=0.5, tries=3)
+FRAGILE = ClientSettings(timeout=0.2, tries=1, breaker_failures=2, breaker_rest=0.2)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def peer(handler: Handler, *, token: str = "") -> AsyncIterator[Transport]:
+async def peer(
+    handler: Handler, *, token: str = "", settings: ClientSettings = SETTINGS
+) -> AsyncIterator[Transport]:
     """A transport to a role that answers everything with `handler`."""
     app = web.Application()
     app.router.add_route("*", "/{path:.*}", handler)
@@ -29,8 +35,8 @@ async def peer(handler: Handler, *, token: str = "") -> AsyncIterator[Transport]
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        async with open_session(SETTINGS, token) as session:
-            yield Transport(session, at(f"http://127.0.0.1:{runner.addresses[0][1]}"), SETTINGS)
+        async with open_session(settings, token) as session:
+            yield Transport(session, at(f"http://127.0.0.1:{runner.addresses[0][1]}"), settings)
     finally:
         await runner.cleanup()
 
@@ -119,3 +125,72 @@ async def test_where_nobody_listens_the_peer_is_named(free_port: Callable[[], in
 def test_a_peer_is_a_url() -> None:
     with pytest.raises(errors.Refused, match="http://host:port"):
         at("localhost:3000")
+
+
+def state_of(transport_peer: str) -> float | None:
+    """What the metric tells of the circuit to a peer."""
+    return REGISTRY.get_sample_value("scrapr_breaker_state", {"peer": transport_peer})
+
+
+async def test_a_peer_that_hangs_is_left_alone_then_asked_once_and_trusted_again(until: Until) -> None:
+    asked, healed = [], asyncio.Event()
+
+    async def handle(_: web.Request) -> web.Response:
+        asked.append(1)
+        await healed.wait()
+        return web.json_response("well")
+
+    async with peer(handle, settings=FRAGILE) as transport:
+        there = await transport.locate()
+        with capture_logs() as logs:
+            for _ in range(2):
+                with pytest.raises(errors.Unavailable):
+                    await transport.call("GET", "/v1/things")
+            with pytest.raises(errors.Unavailable, match="left alone") as refused:
+                await transport.call("GET", "/v1/things")
+            assert (len(asked), state_of(there)) == (2, 2.0)
+            assert refused.value.retry_after is not None
+            healed.set()
+
+            async def answers() -> bool:
+                try:
+                    return bool(await transport.call("GET", "/v1/things") == "well")
+                except errors.Unavailable:
+                    return False
+
+            await until(answers)
+        assert state_of(there) == 0.0
+        changes = [line["event"] for line in logs if line["event"].startswith("peer ")]
+        assert changes == ["peer lost", "peer recovered"]
+
+
+async def test_a_busy_peer_is_no_lost_one() -> None:
+    async def handle(_: web.Request) -> web.Response:
+        return refuse(errors.Unavailable("busy"))
+
+    async with peer(handle, settings=FRAGILE) as transport:
+        for _ in range(5):
+            with pytest.raises(errors.Unavailable, match="busy"):
+                await transport.call("GET", "/v1/things")
+
+
+async def test_one_peer_that_hangs_costs_the_others_nothing() -> None:
+    hanging = asyncio.Event()
+
+    async def hang(_: web.Request) -> web.Response:
+        hanging.set()
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.json_response("well")
+
+    settings = ClientSettings(timeout=60, tries=1, at_once=3)
+    async with peer(hang, settings=settings) as slow, peer(answer, settings=settings) as quick:
+        other = slow.toward(quick.locate)
+        async with asyncio.TaskGroup() as group:
+            stuck = [group.create_task(slow.call("GET", "/v1/things")) for _ in range(150)]
+            await hanging.wait()
+            assert await other.call("GET", "/v1/things") == "well"
+            for task in stuck:
+                task.cancel()
