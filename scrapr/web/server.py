@@ -20,6 +20,7 @@ from scrapr.runtime.lifecycle import Lifecycle, State
 from scrapr.web import address, health, openapi, problems, ready
 from scrapr.web.auth import READS, require_token
 from scrapr.web.call import PREFIX, Call
+from scrapr.web.crowd import Crowd
 from scrapr.web.role import Role
 from scrapr.web.routes import Route, respond
 from scrapr.web.settings import WebSettings
@@ -79,14 +80,17 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
 
 def build_app(role: Role, settings: WebSettings, lifecycle: Lifecycle) -> web.Application:
     """The role as an aiohttp application."""
+    crowd = Crowd(settings.at_once)
     middlewares = (
         _observe,
         problems.answer_problems,
+        crowd.admit,
         require_token(settings),
         _refuse_while_draining(lifecycle),
     )
     app = web.Application(middlewares=middlewares, client_max_size=settings.body_limit)
     app[problems.LIMIT] = settings.body_limit
+    crowd.attach(app)
     routes = (*role.routes, *health.routes(role.name, scrapr.__version__, lifecycle, role.checks))
     described = orjson.dumps(openapi.document(f"scrapr {role.name}", scrapr.__version__, routes))
 

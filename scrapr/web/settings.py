@@ -33,6 +33,10 @@ class WebSettings(BaseModel):
     )
     body_limit: int = Field(16 * 2**20, ge=1024, description="bytes of a request's body at most")
 
+    at_once: int = Field(
+        1000, ge=1, description="requests under way; more are answered 503, but for those that ask how it is"
+    )
+
     @model_validator(mode="after")
     def _check_exposure(self) -> WebSettings:
         if not _is_loopback(self.host) and not self.token.get_secret_value():

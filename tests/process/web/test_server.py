@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from aiohttp import web
 from pydantic import BaseModel, SecretStr, ValidationError
 
 from scrapr.client.feed import Feed
@@ -23,6 +24,7 @@ from scrapr.web.role import Role
 from scrapr.web.routes import Route
 from scrapr.web.server import serving
 from scrapr.web.settings import WebSettings
+from tests.conftest import Until
 from tests.endings import end
 
 
@@ -55,7 +57,19 @@ async def forget(_: Call) -> None:
     """Forget a thing."""
 
 
+async def linger(call: Call) -> web.StreamResponse:
+    """Answer when asked to, or begin to stream and never end."""
+    gate: asyncio.Event = GATES[call.place("name")]
+    stream = web.StreamResponse()
+    if call.request.query.get("stream"):
+        await stream.prepare(call.request)
+    await gate.wait()
+    return web.json_response("late") if not stream.prepared else stream
+
+
+GATES: dict[str, asyncio.Event] = {}
 ROUTES = (
+    Route("GET", "/linger/{name}", linger, "Take one's time"),
     Route("GET", "/things/{name}", answer, "One thing", query=Question, answer=Thing),
     Route("POST", "/things", take, "Take a thing", body=Thing, answer=Thing, status=201),
     Route("DELETE", "/things/{name}", forget, "Forget a thing", status=204),
@@ -64,12 +78,12 @@ ROUTES = (
 
 @asynccontextmanager
 async def serve(
-    lifecycle: Lifecycle | None = None, *, token: str = "", **parts: Any
+    lifecycle: Lifecycle | None = None, *, token: str = "", at_once: int = 1000, **parts: Any
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """A role with these routes, and a client of it."""
     lifecycle = lifecycle or Lifecycle(DrainSettings())
     role = Role(name="test", home="/things/home", routes=ROUTES, **parts)
-    settings = WebSettings(token=SecretStr(token), body_limit=2048)
+    settings = WebSettings(token=SecretStr(token), body_limit=2048, at_once=at_once)
     async with (
         serving(role, settings, lifecycle, port=0, close=0.2) as url,
         aiohttp.ClientSession(url) as client,
@@ -283,3 +297,35 @@ def test_a_problem_of_a_validator_keeps_its_words() -> None:
         "allowed": "even",
         "field": "x",
     }
+
+
+async def test_more_requests_than_allowed_are_sent_away_but_health_is_told(until: Until) -> None:
+    GATES["a"] = asyncio.Event()
+    async with serve(at_once=2) as client, asyncio.TaskGroup() as group:
+
+        async def ask(path: str) -> tuple[int, str | None]:
+            async with client.get(path) as answer:
+                return answer.status, answer.headers.get("Retry-After")
+
+        async def is_full() -> bool:
+            return await ask("/things/x") == (503, "1")
+
+        slow = [group.create_task(ask("/linger/a")) for _ in range(2)]
+        await until(is_full)
+        for path in ("/ping", "/v1/ping", "/v1/metrics"):
+            assert (await ask(path))[0] == 200
+        GATES["a"].set()
+        assert [await each for each in slow] == [(200, None)] * 2
+        assert (await ask("/things/x"))[0] == 200
+
+
+async def test_answers_that_stream_leave_their_room_to_others() -> None:
+    GATES["b"] = asyncio.Event()
+    async with serve(at_once=1) as client:
+        streams = [await client.get("/linger/b?stream=1") for _ in range(3)]
+        assert [stream.status for stream in streams] == [200] * 3
+        async with client.get("/things/x") as answer:
+            assert answer.status == 200
+        GATES["b"].set()
+        for stream in streams:
+            stream.close()
