@@ -45,6 +45,19 @@ FOLDERS = (
     "root",
 )
 
+LATER = (
+    "libnss_files.so.2",
+    "libnss_dns.so.2",
+    "libresolv.so.2",
+    "libgcc_s.so.1",
+    "libstdc++.so.6",
+    "libm.so.6",
+    "librt.so.1",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "libutil.so.1",
+)
+
 
 def pack_python(path: Path) -> None:
     """What `python:3.11-slim` is for the Dockerfile: a shell, and this interpreter in /usr/local."""
@@ -138,7 +151,7 @@ def _add_libraries(tar: tarfile.TarFile, binaries: Iterable[Path]) -> None:
 
 def _opened_later() -> Iterator[Path]:
     """What glibc opens by itself to look names up, and what wheels count on as part of every Linux."""
-    for name in ("libnss_files.so.2", "libnss_dns.so.2", "libresolv.so.2", "libgcc_s.so.1", "libstdc++.so.6"):
+    for name in LATER:
         yield from Path("/lib").glob(f"*-linux-gnu/{name}")
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import sys
 import sysconfig
 import tarfile
@@ -47,21 +48,24 @@ def load_image(engine: Engine, path: Path, *, tag: str = TAG) -> None:
 def _files() -> Iterator[tuple[str, str]]:
     """Each file of the image: where it is here, and there."""
     interpreter, standard = Path(sys.executable).resolve(), Path(sysconfig.get_path("stdlib"))
-    found = [(interpreter, "usr/local/bin/python3")]
+    bash = Path(shutil.which("bash") or "/bin/bash").resolve()
+    found = [(interpreter, "usr/local/bin/python3"), (bash, "bin/bash")]
+    found += [(ROOT / "deploy/image/health", "usr/local/bin/health")]
     found += _below(
         standard, f"usr/local/lib/{standard.name}", skip=("site-packages", "test", "idlelib", "config-")
     )
     found += _below(ROOT / "scrapr", "opt/scrapr/scrapr")
     found += (pair for name in ("scrapr", *_locked()) for pair in _of_distribution(name))
     yield from ((str(source), place) for source, place in found)
-    binaries = [source for source, _ in found if source == interpreter or ".so" in source.name]
+    binaries = [source for source, _ in found if source in (interpreter, bash) or ".so" in source.name]
     yield from ((library, library.lstrip("/")) for library in sorted(libraries_of(binaries)))
 
 
 def _below(folder: Path, place: str, *, skip: tuple[str, ...] = ()) -> list[tuple[Path, str]]:
     tops = (each for each in folder.iterdir() if not (skip and each.name.startswith(skip)))
     paths = (path for top in tops for path in (top, *top.rglob("*")))
-    files = (each for each in paths if each.is_file() and "__pycache__" not in each.parts)
+    # What is compiled here counts there as well: the files' dates come along.
+    files = (each for each in paths if each.is_file())
     return [(each, f"{place}/{each.relative_to(folder)}") for each in files]
 
 
@@ -82,7 +86,7 @@ def _files_of(package: Distribution) -> Iterator[tuple[Path, str]]:
     for file in package.files or ():
         source = Path(str(file.locate()))
         # This working copy is installed as a reference to itself, which is nowhere in the image.
-        if not {"..", "__pycache__"} & set(file.parts) and file.suffix != ".pth" and source.is_file():
+        if ".." not in file.parts and file.suffix != ".pth" and source.is_file():
             yield source, f"opt/scrapr/{file}"
 
 
