@@ -117,6 +117,8 @@ def _reserved() -> Iterator[Wire]:
             except BlockingIOError:
                 continue
             wire = Wire(number)
+            if Path("/run/netns", wire.namespace(1)).exists():
+                continue  # of a run that was killed; its engines may live on
             run("ip", "link", "del", wire.bridge, check=False)  # of a run that was killed
             yield wire
             return
