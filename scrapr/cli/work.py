@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -136,6 +136,32 @@ def items(
     for item in found:
         sys.stdout.buffer.write(orjson.dumps(item, option=orjson.OPT_APPEND_NEWLINE))
     return None
+
+
+def watch(
+    collection: str,
+    since: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="The version that you have; 0: from the beginning.", show_default="from now on"
+        ),
+    ] = None,
+    port_base: PortBase = None,
+) -> None:
+    """Show each change of a collection as it happens, a JSON object per line, until interrupted."""
+    import orjson
+
+    async def act(peers: Peers) -> None:
+        async for name, body in peers.endpoint.watch(collection, since=since):
+            if name == "change":
+                sys.stdout.buffer.write(orjson.dumps(body, option=orjson.OPT_APPEND_NEWLINE))
+                sys.stdout.buffer.flush()
+            else:
+                told = f"{body['reason']}: load {collection} again, it is at version {body['version']}"
+                print(told, file=sys.stderr)
+
+    with suppress(KeyboardInterrupt, BrokenPipeError):
+        with_peers(act, port_base)
 
 
 def rm(

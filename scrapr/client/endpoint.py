@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 
 from scrapr.client.transport import Transport
+from scrapr.model.errors import Unavailable
 from scrapr.model.item import Item
 from scrapr.model.times import Time
+
+SILENCE = 60.0
+"""Seconds after which a stream counts as lost; an endpoint gives a sign of life several times in it."""
+RETRY = 2.0
+"""Seconds after which a lost stream is asked for again, where the endpoint did not say."""
 
 
 class ItemsPage(BaseModel):
@@ -47,3 +56,26 @@ class EndpointClient:
             if page.next is None:
                 return
             page = await self.page(collection, cursor=page.next)
+
+    async def watch(self, collection: str, *, since: int | None = None) -> AsyncIterator[tuple[str, Any]]:
+        """Each `change` of a collection and each `reset`, with its body, after version `since` or from now on.
+
+        A stream that ends is asked for again where it was. Raises `Unavailable` if there is none at first.
+        """
+        last, retry, known = "", RETRY, False
+        while True:
+            try:
+                async for event in self.transport.listen(
+                    f"/v1/collections/{collection}/changes",
+                    query={"since": since},
+                    headers={"Last-Event-ID": last} if last else {},
+                    silence=SILENCE,
+                ):
+                    known, last = True, event.id
+                    retry = retry if event.retry is None else event.retry / 1000
+                    if event.data:
+                        yield event.name, orjson.loads(event.data)
+            except Unavailable:
+                if not known:
+                    raise
+            await asyncio.sleep(retry)

@@ -17,6 +17,8 @@ from scrapr.runtime.trigger import Trigger
 log = structlog.get_logger()
 RENEWALS = 3
 """Renewals within a lease: two may fail before the claim is lost."""
+FAREWELL = 3.0
+"""Seconds that config may take to have claims given back; then their leases end by themselves."""
 PATIENCE = 0.5
 """Seconds that config may take at first, and the store: claims wait for neither where it hangs."""
 
@@ -110,14 +112,15 @@ class Holder:
     async def release(self) -> None:
         """Give everything back, so that another replica need not wait for the lease to end.
 
-        Nothing is claimed any more: a hint that comes now would take it all again.
+        Nothing is claimed any more: a hint that comes now would take it all again. A config that hangs does not hold
+        up the end of this process.
         """
         self._released = True
-        async with self._claiming:
-            try:
+        try:
+            async with asyncio.timeout(FAREWELL), self._claiming:
                 await self._config.release(self._request.container)
-            except Unavailable as error:
-                log.warning("claims not released", reason=error.detail)
+        except (Unavailable, TimeoutError) as error:
+            log.warning("claims not released", reason=str(error) or type(error).__name__)
 
     def _note_away(self, error: Unavailable) -> None:
         if not self._away:

@@ -13,6 +13,8 @@ import stamina
 from pydantic import BaseModel, ValidationError
 
 from scrapr.client.breakers import Breakers
+from scrapr.client import events
+from scrapr.client.events import MEDIA_TYPE, Event
 from scrapr.client.settings import ClientSettings
 from scrapr.model import problem
 from scrapr.model.errors import Damaged, Refused, Unavailable
@@ -85,6 +87,26 @@ class Transport:
     async def send(self, method: str, kind: type[M], path: str, body: Any) -> M:
         """What the peer answers to `body`, as a `kind`."""
         return as_kind(kind, await self.call(method, path, body=body))
+
+    async def listen(
+        self, path: str, *, query: Mapping[str, Any] | None, headers: Mapping[str, str], silence: float
+    ) -> AsyncIterator[Event]:
+        """The events that the peer tells at `path`, until the stream ends or is silent for too many seconds.
+
+        Raises `Unavailable` for the latter, and what the peer refuses.
+        """
+        url = await self.locate() + path
+        timeout = aiohttp.ClientTimeout(total=None, sock_connect=self._settings.timeout, sock_read=silence)
+        try:
+            async with self._session.get(
+                url, params=_texts(query), headers={"Accept": MEDIA_TYPE, **headers}, timeout=timeout
+            ) as answer:
+                if answer.status >= 400:
+                    _read(answer, await answer.read())
+                async for event in events.read(answer.content):
+                    yield event
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise Unavailable(f"GET {url}: {str(error) or type(error).__name__}") from error
 
     async def _try(self, method: str, path: str, body: Any, options: dict[str, Any]) -> Any:
         peer = await self.locate()

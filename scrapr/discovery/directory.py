@@ -35,8 +35,9 @@ class Directory:
         if known and now - found_at < self._settings.cache:
             return known
         try:
-            found = await self._registry.find(role)
-        except Unavailable:
+            async with asyncio.timeout(self._settings.patience):
+                found = await self._registry.find(role)
+        except (Unavailable, TimeoutError):
             found = ()
         # None at all is more likely a registry that lost its memory than a role that is gone.
         self._found[role] = (now, found or known)

@@ -21,6 +21,9 @@ class DiscoverySettings(BaseModel):
         10.0, ge=1, description="seconds after its last sign for which an instance counts as present"
     )
     cache: float = Field(1.0, ge=0, description="seconds for which an answer is used again")
+    patience: float = Field(
+        1.0, gt=0, description="seconds after which an answer that does not come is the one known last"
+    )
     prefix: str = Field(
         "scrapr",
         description="what the keys of this installation begin with; Consul: any but the default goes before "

@@ -43,6 +43,10 @@ class Push:
         """Send everybody away."""
         await self._sockets.close()
 
+    def dismiss(self) -> None:
+        """End all connections: whoever listens must know that nothing would be told here, and may ask elsewhere."""
+        self._sockets.end_all()
+
     async def emit(self, room: str, event: str, payload: Any) -> None:
         """Tell everybody in `room`."""
         for sid in self._sockets.room(room):

@@ -78,11 +78,14 @@ class Sockets:
         app.router.add_get(PATH, self._handle)
 
     async def close(self) -> None:
-        """Let go of everybody: to their clients a connection that just ends is one to be made again."""
-        for request in tuple(self._requests.values()):
-            if request.transport is not None:
-                request.transport.close()
+        """Let go of everybody."""
+        self.end_all()
         await self._server.shutdown()
+
+    def end_all(self) -> None:
+        """End everybody's connection: to a client one that just ends is one to be made again."""
+        for sid in tuple(self._requests):
+            self.end(sid)
 
     def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Do `work` beside the handlers of events."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,29 @@ def test_a_configuration_is_added_listed_shown_and_removed(
     assert machine.scrapr("rm", identity).returncode == 0
     assert identity not in machine.scrapr("ls").stdout
     assert len(machine.items("links")) == 2
+
+
+def test_changes_are_watched_as_they_happen(machine: Machine) -> None:
+    machine.post("config", "/v1/configurations", {"type": "endpoint", "collection": "watched"})
+    wait_for(lambda: machine.get("endpoint", "/v1/collections/watched/items").status_code == 200, seconds=60)
+    machine.post("datasource", "/v1/items", {"collection": "watched", "data": [{"title": "a"}]})
+    command = [sys.executable, "-m", "scrapr", "watch", "watched", "--since", "0"]
+    with subprocess.Popen(
+        [*command, "--port-base", str(machine.port_base)],
+        env=machine.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as watching:
+        assert watching.stdout is not None
+        first = json.loads(watching.stdout.readline())
+        machine.post("datasource", "/v1/items", {"collection": "watched", "data": [{"title": "b"}]})
+        second = json.loads(watching.stdout.readline())
+        watching.send_signal(signal.SIGINT)
+        _, told = watching.communicate(timeout=60)
+    assert [(each["version"], each["key"]) for each in (first, second)] == [(1, "a"), (2, "b")]
+    assert (watching.returncode, told) == (0, b"")
+    unknown = machine.scrapr("watch", "unwatched")
+    assert (unknown.returncode, "'unwatched'" in unknown.stderr) == (2, True)
 
 
 def test_a_list_of_configurations_comes_from_standard_input(machine: Machine, site: Site) -> None:

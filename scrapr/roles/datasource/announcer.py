@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from scrapr.model.change import Changes
 from scrapr.model.collection import Name
+from scrapr.model.errors import Unavailable
 from scrapr.model.validation import parse
 from scrapr.roles.datasource import metrics
 from scrapr.roles.datasource.settings import DatasourceSettings
@@ -49,13 +50,17 @@ class Announcer:
         self.push = Push(room_of=self._room_of, admit=self._admit, token=token)
 
     async def announce(self) -> None:
-        """Tell of every new version, until cancelled."""
-        async for event in watch(self._store.collections, ADVANCES):
-            if event is not None:
-                await self._tell(event["collection"], event["version"])
-                continue
-            for collection in (await self._store.list_collections()).collections:
-                await self._tell(collection.name, collection.version)
+        """Tell of every new version, until cancelled. Raises `Unavailable`, and then nobody waits to be told."""
+        try:
+            async for event in watch(self._store.collections, ADVANCES):
+                if event is not None:
+                    await self._tell(event["collection"], event["version"])
+                    continue
+                for collection in (await self._store.list_collections()).collections:
+                    await self._tell(collection.name, collection.version)
+        except Unavailable:
+            self.push.dismiss()
+            raise
 
     def _room_of(self, wish: Any) -> str:
         room = parse(Wish, wish).collection

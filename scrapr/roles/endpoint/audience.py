@@ -209,9 +209,11 @@ class Audience:
         try:
             async with asyncio.timeout(self._settings.push_heartbeat), self._replays:
                 page = await self._ask(mirrored.name, since)
-        except (Unavailable, Refused, TimeoutError) as error:
+        except (Unavailable, TimeoutError) as error:
             log.debug("not replayed", collection=mirrored.name, since=since, reason=str(error))
             return None
+        except Refused as error:  # as 410: they are no longer kept
+            return Reset(mirrored.recent.latest or 0, error.detail)
         match follow.read(since, page):
             case Apply(changes):
                 metrics.PUSH_REPLAYED.inc(len(changes))

@@ -12,7 +12,7 @@ from yarl import URL
 from scrapr.model.change import Changes
 from scrapr.model.collection import NAME, near
 from scrapr.model.configuration import Configurations
-from scrapr.model.errors import FieldError, NotFound
+from scrapr.model.errors import FieldError, NotFound, Unavailable
 from scrapr.model.times import Time
 from scrapr.roles.endpoint import query, stream
 from scrapr.roles.endpoint.answers import Answers
@@ -149,16 +149,16 @@ class _Readers:
 
     async def changes(self, call: Call) -> Changes | web.StreamResponse:
         """The changes of a collection; they are the datasource's, and asked of it, or told as they come."""
-        name, streamed = call.place("collection"), stream.is_wanted(call.request)
-        wish = ChangesQuery() if streamed else call.query(ChangesQuery)
-        mirrored = self._service.collections.get(name)
-        if mirrored is None:
+        if stream.is_wanted(call.request):
+            try:
+                return await self._stream(call)
+            except Unavailable as error:
+                return self._streams.postpone(call, error)
+        name, wish = call.place("collection"), call.query(ChangesQuery)
+        if name not in self._service.collections:
             found = await self._find(call, name, "changes")
             if not isinstance(found, Mirrored):
                 return found
-            mirrored = found
-        if streamed:
-            return await self._streams.give(call, mirrored)
         try:
             return await self._service.datasource.changes(name, since=wish.since, limit=wish.limit)
         except NotFound:
@@ -166,6 +166,11 @@ class _Readers:
             return Changes(
                 collection=name, since=wish.since, version=wish.since, latest=wish.since, changes=()
             )
+
+    async def _stream(self, call: Call) -> web.StreamResponse:
+        name = call.place("collection")
+        found = self._service.collections.get(name) or await self._find(call, name, "changes")
+        return await self._streams.give(call, found) if isinstance(found, Mirrored) else found
 
     async def collections(self, call: Call) -> ServedCollections:
         """What is served here and by peers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import aiohttp
+import structlog
 
 from scrapr.client.config import ConfigClient
 from scrapr.client.datasource import DatasourceClient
@@ -22,9 +23,14 @@ from scrapr.roles.endpoint.service import Service
 from scrapr.roles.endpoint.settings import EndpointSettings
 from scrapr.roles.endpoint.store import Store
 from scrapr.roles.endpoint.stream import Streams
+from scrapr.runtime import descriptors
 from scrapr.runtime.loops import Loop
 from scrapr.storage.redis import Redis
 from scrapr.web.role import Role
+
+log = structlog.get_logger()
+RESERVED = 256
+"""File descriptors that are not for clients of pushes."""
 
 
 async def build(
@@ -42,7 +48,7 @@ async def build(
 
     Once it has something to serve, nothing that is away makes it unready: it answers from what it has.
     """
-    audience = Audience(datasource, settings, most=settings.push_clients)
+    audience = Audience(datasource, settings, most=_connections(settings))
     mirror = Mirror(folder=settings.folder, readers=settings.readers)
     service = Service(
         config=config,
@@ -86,3 +92,11 @@ async def build(
         push=Rooms(service, audience, peers, settings),
         release=service.release,
     )
+
+
+def _connections(settings: EndpointSettings) -> int:
+    """How many clients may be told of changes: as the settings say, and with descriptors left for everything else."""
+    most = descriptors.allow_most() - RESERVED
+    if most < settings.push_clients:
+        log.warning("too few file descriptors", push_clients=settings.push_clients, possible=most)
+    return max(0, min(settings.push_clients, most))

@@ -12,7 +12,7 @@ import structlog
 from scrapr.client.config import ConfigClient
 from scrapr.client.datasource import DatasourceClient
 from scrapr.client.feed import Feed
-from scrapr.client.holder import PATIENCE, Holder
+from scrapr.client.holder import FAREWELL, PATIENCE, Holder
 from scrapr.client.transport import as_kind
 from scrapr.discovery.directory import Directory
 from scrapr.model.change import Changes
@@ -124,11 +124,14 @@ class Service:
     async def release(self) -> None:
         """Send the listeners elsewhere, give back the claims, and leave in Redis what is known."""
         self._audience.close()
-        await self._holder.release()
+        await asyncio.gather(self._holder.release(), self._flush())
+
+    async def _flush(self) -> None:
         try:
-            await self._keeper.flush()
-        except Unavailable as error:
-            log.warning("copies not kept", reason=error.detail)
+            async with asyncio.timeout(FAREWELL):
+                await self._keeper.flush()
+        except (Unavailable, TimeoutError) as error:
+            log.warning("copies not kept", reason=str(error) or type(error).__name__)
 
     async def check(self) -> None:
         """Return once there is something to serve, or it is known that there is nothing; else raise `Unavailable`."""
@@ -138,7 +141,7 @@ class Service:
     async def arrival(self, name: str) -> Mirrored | None:
         """The collection `name` if it has an endpoint configuration that is only about to be claimed.
 
-        Raises `Unavailable` if it has one and nobody claims it in time.
+        Raises `Unavailable` if it has one and nobody claims it in time, and if config does not say.
         """
         if self._questions.locked():
             return None
@@ -149,9 +152,13 @@ class Service:
                     known = await self._is_configured(name)
                     while known and name not in self.collections:
                         await self._arrived.wait()
-            except (TimeoutError, Unavailable, Refused) as error:
-                if known:
-                    raise Unavailable(f"No endpoint serves the collection {name!r} yet") from error
+            except (TimeoutError, Unavailable) as error:
+                told = f"No endpoint serves the collection {name!r} yet"
+                if not known:
+                    told = f"Whether there is a collection {name!r} cannot be known: config does not answer"
+                raise Unavailable(told) from error
+            except Refused as error:
+                log.debug("not asked for", collection=name, reason=error.detail)
         return self.collections.get(name)
 
     async def _is_configured(self, name: str) -> bool:

@@ -10,6 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from scrapr.client.events import MEDIA_TYPE
+from scrapr.model.errors import Unavailable
 from scrapr.model.validation import parse
 from scrapr.roles.endpoint.audience import Audience, Listener
 from scrapr.roles.endpoint.mirrored import Mirrored
@@ -22,6 +23,7 @@ from scrapr.web.sockets import bound_buffer
 HEADERS = {
     "Content-Type": MEDIA_TYPE,
     "Cache-Control": "no-store",
+    "Access-Control-Allow-Origin": "*",  # what anyone may read, pages of other origins may, too
     "X-Accel-Buffering": "no",  # NGINX would hold events back
 }
 LAST = "Last-Event-ID"
@@ -104,6 +106,16 @@ class Streams:
     def seat(self) -> AbstractContextManager[None]:
         """A place for a stream, be it a peer's. Raises `Unavailable` where there is none."""
         return self._audience.seat(_Stream.kind)
+
+    def postpone(self, call: Call, error: Unavailable) -> web.Response:
+        """An answer to a client that was here before, so that it comes again. Raises `error` for any other.
+
+        A browser gives up for good where it is answered anything but 200.
+        """
+        if LAST not in call.request.headers:
+            raise error
+        retry = max(self._audience.retry(), int(1000 * (error.retry_after or 0)))
+        return web.Response(body=b"retry: %d\n\n" % retry, headers=HEADERS)
 
     async def give(self, call: Call, mirrored: Mirrored) -> web.StreamResponse:
         """The changes of a collection. Raises `Invalid`, or `Unavailable` for what was never seen or for too many."""

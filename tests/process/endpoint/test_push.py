@@ -317,6 +317,10 @@ async def test_there_are_no_more_connections_than_allowed(world: World, until: U
             answer = await endpoint.get(path, Accept="text/event-stream")
             assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
         assert (await endpoint.get("/items")).status == 200
+        # A browser that comes back would give up for good if it were refused.
+        later = await endpoint.get(PATH, Accept="text/event-stream", Last_Event_ID="1")
+        assert (later.status, later.headers["Content-Type"]) == (200, "text/event-stream")
+        assert later.body == b"retry: 5000\n\n"
     await until(lambda: has_clients(endpoint, 0, 0))
     async with streaming(endpoint) as told:
         await world.send("letters", "b")

@@ -44,6 +44,7 @@ TOKEN = "of-the-tests"
 WEB = WebSettings(token=SecretStr(TOKEN))
 QUICK = DrainSettings(notice=0, grace=4, cancel=1, close=0.2)
 CLIENT = ClientSettings(tries=1, timeout=10)
+SHORT = ClientSettings(tries=1, timeout=5)
 
 
 @dataclass(frozen=True)
@@ -89,6 +90,9 @@ class World:
     group: asyncio.TaskGroup
     free_port: Callable[[], int]
     ports: dict[str, int] = field(default_factory=dict)
+    reached: dict[str, str] = field(default_factory=dict)
+    """Where endpoints reach a role, if not where it is."""
+    web: WebSettings = WEB
     stops: dict[str, AsyncExitStack] = field(default_factory=dict)
 
     @property
@@ -98,6 +102,9 @@ class World:
     @property
     def datasource(self) -> DatasourceClient:
         return DatasourceClient(self._to("datasource"))
+
+    def _from_endpoints(self, name: str) -> Transport:
+        return Transport(self.http, at(self.reached[name]), SHORT) if name in self.reached else self._to(name)
 
     def _to(self, name: str) -> Transport:
         return Transport(self.http, at(f"http://127.0.0.1:{self._port(name)}"), CLIENT)
@@ -129,8 +136,8 @@ class World:
         directory = Directory(RedisRegistry(redis, discovery), discovery)
         built = await endpoint_role.build(
             redis=redis,
-            config=self.config,
-            datasource=self.datasource,
+            config=ConfigClient(self._from_endpoints("config")),
+            datasource=DatasourceClient(self._from_endpoints("datasource")),
             session=self.http,
             claim=ClaimRequest(container=name, type="endpoint", slots=slots),
             settings=EndpointSettings(**settings),
@@ -145,7 +152,7 @@ class World:
         lifecycle, stop = Lifecycle(QUICK), asyncio.Event()
         stack = self.stops[name] = AsyncExitStack()
         url = await stack.enter_async_context(
-            serving(built, WEB, lifecycle, port=self._port(name), close=QUICK.close)
+            serving(built, self.web, lifecycle, port=self._port(name), close=QUICK.close)
         )
         life = self.group.create_task(
             lifecycle.live((*built.loops, *loops), stop=stop, release=built.release)
@@ -182,10 +189,12 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(database: Database, redis: Redis, free_port: Callable[[], int]) -> AsyncIterator[World]:
-    """A world without roles."""
+async def open_world(
+    database: Database, redis: Redis, free_port: Callable[[], int], **given: Any
+) -> AsyncIterator[World]:
+    """A world without roles; `given` are further fields of it."""
     async with open_session(ClientSettings(timeout=10), TOKEN) as http, asyncio.TaskGroup() as group:
-        world = World(database, redis, http, group, free_port)
+        world = World(database, redis, http, group, free_port, **given)
         try:
             yield world
         finally:
