@@ -71,7 +71,7 @@ def main() -> None:
 
 def measure(machine: Machine) -> list[Verdict]:
     """All figures, on a running product."""
-    floor = statistics.median(_floor() for _ in range(CHANGES))
+    floor = statistics.median(_floor())
     machine.post("config", "/v1/configurations", {"type": "endpoint", "collection": COLLECTION})
     wait_for(lambda: machine.get("endpoint", f"/v1/collections/{COLLECTION}/items").status_code == 200)
     alone = statistics.median(_visible(machine, number) for number in range(CHANGES))
@@ -125,11 +125,11 @@ def _heard(machine: Machine) -> tuple[list[float], float, float]:
     return seconds, before, most
 
 
-def _floor() -> float:
-    """Seconds in which a bare server writes to as many bare connections."""
+def _floor() -> list[float]:
+    """Seconds in which a bare server writes to as many bare connections, each time."""
     port = find_free_port()
     ours, theirs = multiprocessing.Pipe()
-    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(port, theirs))
+    server = multiprocessing.get_context("spawn").Process(target=_serve, args=(port, theirs), daemon=True)
     server.start()
     try:
         ours.recv()
@@ -137,11 +137,15 @@ def _floor() -> float:
             url = f"http://127.0.0.1:{port}"
             counts = (SSE // 2, SSE // 2, SOCKET_IO)
             crowds = [stack.enter_context(crowd("plain", url, count)) for count in counts]
-            started = time.monotonic()
-            ours.send("now")
-            return max(float(each.read()["last"]) for each in crowds) - started
+            return [_write(ours, crowds) for _ in range(CHANGES)]
     finally:
         server.kill()
+
+
+def _write(server: Connection, crowds: list[Crowd]) -> float:
+    started = time.monotonic()
+    server.send("now")
+    return max(float(each.read()["last"]) for each in crowds) - started
 
 
 def _serve(port: int, pipe: Connection) -> None:
@@ -153,12 +157,11 @@ def _serve(port: int, pipe: Connection) -> None:
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 transports.append(transport)
 
-        await loop.create_server(Bare, "127.0.0.1", port)
+        await loop.create_server(Bare, "127.0.0.1", port, backlog=1024)
         pipe.send("listening")
-        await loop.run_in_executor(None, pipe.recv)
-        for transport in transports:
-            transport.write(FRAME)
-        await asyncio.sleep(60)
+        while await loop.run_in_executor(None, pipe.recv):
+            for transport in transports:
+                transport.write(FRAME)
 
     uvloop.run(serve())
 

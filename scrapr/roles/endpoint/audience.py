@@ -16,7 +16,7 @@ from scrapr.model.errors import Expired, NotFound, Refused, Unavailable
 from scrapr.roles.endpoint import follow, metrics
 from scrapr.roles.endpoint.follow import Apply, Reload
 from scrapr.roles.endpoint.mirrored import Mirrored
-from scrapr.roles.endpoint.recent import Piece, Replay, Reset, write
+from scrapr.roles.endpoint.recent import Piece, Replay, Reset, Step, write
 from scrapr.roles.endpoint.settings import EndpointSettings
 from scrapr.runtime.trigger import Trigger
 
@@ -201,23 +201,31 @@ class Audience:
             with listener.speaking(now):
                 await listener.line.beat()
 
-    async def _replay(self, listener: Listener, since: int) -> Piece | Reset | None:
+    async def _replay(self, listener: Listener, since: int) -> Step:
         """What the datasource says came after `since`; None while it does not answer, and while we are behind it."""
         mirrored = listener.mirrored
         if not mirrored.live:
-            return None  # it is asked again once somebody has heard of it
+            return None  # it is asked again once the datasource is heard of
         try:
             async with asyncio.timeout(self._settings.push_heartbeat), self._replays:
+                known = mirrored.recent.after(since, listener.anew)
+                if not isinstance(known, Replay):
+                    return known  # somebody else missed the same and has asked meanwhile
                 page = await self._ask(mirrored.name, since)
         except (Unavailable, TimeoutError) as error:
             log.debug("not replayed", collection=mirrored.name, since=since, reason=str(error))
             return None
         except Refused as error:  # as 410: they are no longer kept
             return Reset(mirrored.recent.latest or 0, error.detail)
+        return self._understand(mirrored, since, page) if listener.anew == mirrored.recent.anew else None
+
+    def _understand(self, mirrored: Mirrored, since: int, page: Changes) -> Step:
         match follow.read(since, page):
             case Apply(changes):
                 metrics.PUSH_REPLAYED.inc(len(changes))
-                return Piece(write(changes))
+                piece = Piece(write(changes))
+                mirrored.recent.learn(since, piece)
+                return piece
             case Reload(reason):
                 return Reset(mirrored.recent.latest or 0, reason)
         return None

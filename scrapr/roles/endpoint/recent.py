@@ -11,6 +11,8 @@ import orjson
 
 from scrapr.model.change import Change
 
+ASKED = 16
+"""Pieces from the datasource that are kept: of many who missed the same, one asks."""
 PIECE = 64 * 1024
 """Bytes after which no further change joins a piece: no more than this waits for one client at a time."""
 ANEW = "the collection began anew"
@@ -112,6 +114,7 @@ class Recent:
         self._told: dict[int, Told] = {}
         self._end = 0
         self._pieces: dict[int, Piece] = {}
+        self._asked: dict[int, Piece] = {}
 
     def follow(self, version: int, changes: Sequence[Change] = ()) -> None:
         """The endpoint shows `version` now; `changes` led to it, where that is known."""
@@ -133,11 +136,17 @@ class Recent:
         if anew != self.anew:
             return Reset(self.latest, ANEW)
         if version + 1 not in self._told:
-            return Replay(version)
+            return self._asked.get(version, Replay(version))
         if version not in self._pieces:
             told = [self._told[each] for each in range(version + 1, self.latest + 1)]
             self._pieces[version] = cut(told)
         return self._pieces[version]
+
+    def learn(self, since: int, piece: Piece) -> None:
+        """The datasource says that `piece` came after `since`."""
+        if len(self._asked) >= ASKED:
+            del self._asked[next(iter(self._asked))]
+        self._asked[since] = piece
 
     def keeps_after(self, version: int) -> bool:
         """Whether all that came after `version` is still here."""
@@ -148,6 +157,7 @@ class Recent:
             return
         if self.latest is not None and version < self.latest:
             self.anew += 1
+            self._asked.clear()
         self._told.clear()
         self.latest = version
 

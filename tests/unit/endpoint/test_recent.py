@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from scrapr.model.change import Change
 from scrapr.model.times import now
-from scrapr.roles.endpoint.recent import PIECE, Piece, Recent, Replay, Reset
+from scrapr.roles.endpoint.recent import ASKED, PIECE, Piece, Recent, Replay, Reset, write
 
 
 def changes(first: int, last: int, *, text: str = "") -> list[Change]:
@@ -59,6 +59,20 @@ def test_what_is_not_kept_is_asked_for() -> None:
     kept.follow(9)
     assert kept.after(5, 0) == Replay(5)
     assert kept.after(9, 0) is None
+
+
+def test_what_one_listener_asked_for_is_there_for_all_others() -> None:
+    kept = recent(most=1)
+    kept.follow(5, changes(1, 5))
+    piece = Piece(write(changes(3, 4)))
+    kept.learn(2, piece)
+    assert kept.after(2, 0) is piece
+    assert kept.after(1, 0) == Replay(1)
+    for since in range(100, 100 + ASKED):
+        kept.learn(since, piece)
+    assert kept.after(2, 0) == Replay(2)
+    kept.follow(1)
+    assert kept.after(100, 1) == Replay(100)
 
 
 def test_a_collection_that_began_anew_makes_all_versions_void() -> None:
