@@ -12,8 +12,8 @@ import orjson
 import stamina
 from pydantic import BaseModel, ValidationError
 
-from scrapr.client.breakers import Breakers
 from scrapr.client import events
+from scrapr.client.breakers import Breakers
 from scrapr.client.events import MEDIA_TYPE, Event
 from scrapr.client.settings import ClientSettings
 from scrapr.model import problem

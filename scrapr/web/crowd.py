@@ -12,8 +12,16 @@ from scrapr.web.call import PREFIX
 REFUSED = Counter("scrapr_http_refused_total", "Requests sent away with 503 because too many were under way")
 HEALTH = frozenset(prefix + path for prefix in ("", PREFIX) for path in ("/ping", "/ready", "/metrics"))
 """What tells how a process is must answer just when it has too much to do."""
-COUNTED = web.RequestKey("counted", bool)
 RETRY_AFTER = 1.0
+
+
+class Place:
+    """A request's place in the crowd; clones of the request share it."""
+
+    taken = True
+
+
+PLACE = web.RequestKey("place", Place)
 
 
 class Crowd:
@@ -36,7 +44,7 @@ class Crowd:
             REFUSED.inc()
             raise Unavailable(f"{self._count} requests are under way already", retry_after=RETRY_AFTER)
         self._count += 1
-        request[COUNTED] = True
+        request[PLACE] = Place()
         try:
             return await handler(request)
         finally:
@@ -46,5 +54,7 @@ class Crowd:
         self._leave(request)
 
     def _leave(self, request: web.Request) -> None:
-        if request.pop(COUNTED, False):
+        place = request.get(PLACE)
+        if place is not None and place.taken:
+            place.taken = False
             self._count -= 1

@@ -14,11 +14,13 @@ import aiohttp
 import orjson
 import pytest
 import socketio
+from pydantic import SecretStr
 
 from scrapr.client import events
+from scrapr.web.settings import WebSettings
 from tests.conftest import Until
 from tests.endings import end
-from tests.process.endpoint.world import Endpoint, World
+from tests.process.endpoint.world import TOKEN, Endpoint, World
 
 PATH = "/v1/collections/letters/changes"
 
@@ -308,11 +310,12 @@ async def test_slow_clients_are_cut_off_and_others_miss_nothing(
 
 
 async def test_there_are_no_more_connections_than_allowed(world: World, until: Until) -> None:
-    endpoint = await world.start_endpoint(push_clients=2)
+    world.web = WebSettings(token=SecretStr(TOKEN), at_once=2)  # of which those who listen are none
+    endpoint = await world.start_endpoint(push_clients=4)
     await world.add("letters")
     await world.send("letters", "a")
     await until(lambda: holds(endpoint, 1))
-    async with streaming(endpoint), joined(endpoint):
+    async with listening(endpoint, 1), listening(endpoint, 1):
         for path in (PATH, "/socket.io/?EIO=4&transport=websocket"):
             answer = await endpoint.get(path, Accept="text/event-stream")
             assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
