@@ -10,7 +10,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-cluster lint types architecture check bench-flow bench-engine bench-extraction docs lock image push clean
+.PHONY: help install demo test test-cluster lint types architecture check bench-flow bench-engine bench-extraction bench-cluster docs lock image push clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -54,6 +54,9 @@ bench-engine: $(INSTALLED) ## Measure the engine, its floor and its peers (OPTIO
 
 bench-extraction: $(INSTALLED) ## Measure extraction by configuration against lexbor by hand
 	$(BIN)/python -m bench.extraction $(OPTIONS)
+
+bench-cluster: $(INSTALLED) ## Measure a cluster of three Docker engines (root; ROUNDS=5)
+	$(BIN)/python -m bench.cluster $(ROUNDS)
 
 docs: $(INSTALLED) ## Write the reference pages anew
 	$(BIN)/python -m docs.reference

@@ -68,6 +68,8 @@ def cli_page() -> str:
 def _commands(group: Any, path: str) -> Iterator[tuple[str, Any]]:
     """All commands that are shown, those within groups too, with the words that they are called by."""
     for name, command in group.commands.items():
+        if getattr(command, "invoke_without_command", False):
+            yield f"{path} {name}", command
         if hasattr(command, "commands"):
             yield from _commands(command, f"{path} {name}")
         elif not command.hidden:

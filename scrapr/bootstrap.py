@@ -89,7 +89,9 @@ class Ground:
     def claim(self, role: PoolRole) -> ClaimRequest:
         """What this replica asks for as one of its pool."""
         wish = self.settings.claim
-        return ClaimRequest(container=self.container, type=role, pool=wish.place, slots=wish.slots)
+        return ClaimRequest(
+            container=self.container, type=role, pool=wish.place, slots=wish.slots, node=wish.node
+        )
 
     def _to(self, role: str) -> Transport:
         return Transport(self.session, self.directory.locate(role), self.settings.client)
@@ -122,6 +124,8 @@ async def _orchestrator(ground: Ground) -> Role:
     from scrapr.fleet.processes import Processes
     from scrapr.roles.orchestrator import role
 
+    if ground.settings.fleet.kind == "swarm":
+        return await _orchestrator_of_cluster(ground)
     if ground.settings.fleet.socket is None:
         raise Refused(
             "SCRAPR_FLEET_SOCKET names no zygote; start one with `scrapr zygote`, or all with `scrapr up`"
@@ -133,6 +137,25 @@ async def _orchestrator(ground: Ground) -> Role:
         settings=ground.settings.orchestrator,
         fleet_settings=ground.settings.fleet,
         environment=all_settings.inherited(),
+        token=ground.token,
+    )
+
+
+async def _orchestrator_of_cluster(ground: Ground) -> Role:
+    from scrapr.fleet import providers, swarm
+    from scrapr.roles.orchestrator import role
+
+    fleet = ground.settings.fleet
+
+    return await role.build_for_cluster(
+        config=ground.config,
+        fleet=await ground.stack.enter_async_context(swarm.connected(fleet.engine, stack=fleet.stack)),
+        settings=ground.settings.orchestrator,
+        fleet_settings=fleet,
+        environment=all_settings.inherited(),
+        container=ground.container,
+        provider=providers.find_provider(ground.settings.nodes, stack=fleet.stack),
+        nodes_settings=ground.settings.nodes,
         token=ground.token,
     )
 

@@ -25,7 +25,7 @@ from scrapr.client.settings import ClaimSettings, ClientSettings
 from scrapr.discovery.settings import DiscoverySettings
 from scrapr.embedded.settings import EmbeddedSettings
 from scrapr.fetching.settings import FetchSettings
-from scrapr.fleet.settings import FleetSettings
+from scrapr.fleet.settings import FleetSettings, NodesSettings
 from scrapr.model.errors import FieldError, Invalid
 from scrapr.model.validation import allowed_at, path
 from scrapr.roles.config.settings import ConfigSettings
@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     claim: ClaimSettings = Field(default_factory=ClaimSettings)
     fetch: FetchSettings = Field(default_factory=FetchSettings)
     fleet: FleetSettings = Field(default_factory=FleetSettings)
+    nodes: NodesSettings = Field(default_factory=NodesSettings)
     embedded: EmbeddedSettings = Field(default_factory=EmbeddedSettings)
     config: ConfigSettings = Field(default_factory=ConfigSettings)
     orchestrator: OrchestratorSettings = Field(default_factory=OrchestratorSettings)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from scrapr.cli import backups, cluster, data, inference, inspection, machine, trial, webhooks, work
+from scrapr.cli import (
+    backups,
+    cluster,
+    data,
+    engine,
+    inference,
+    inspection,
+    machine,
+    pools,
+    trial,
+    webhooks,
+    work,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,6 +40,7 @@ app.command("restore", rich_help_panel="Data")(backups.restore)
 app.command("try", rich_help_panel="Work")(trial.try_)
 app.command("infer", rich_help_panel="Work")(inference.infer)
 app.add_typer(webhooks.webhooks, name="webhooks", rich_help_panel="Work")
+app.add_typer(pools.app, name="pools", rich_help_panel="Operation")
 app.command("status", rich_help_panel="Operation")(inspection.status)
 app.command("health", rich_help_panel="Operation")(inspection.health)
 app.command("roles", rich_help_panel="Operation")(inspection.roles)
@@ -35,5 +48,6 @@ app.command("settings", rich_help_panel="Operation")(inspection.settings)
 app.command("initiate", rich_help_panel="Operation")(cluster.initiate)
 app.command("doctor", rich_help_panel="Operation")(cluster.doctor)
 app.command("run", rich_help_panel="Operation")(machine.run)
+app.command("engine-proxy", rich_help_panel="Operation")(engine.engine_proxy)
 app.command("zygote", hidden=True)(machine.zygote)
 app.command("version", rich_help_panel="Operation")(inspection.version)

@@ -8,6 +8,7 @@ from typing import Any
 from scrapr.client.transport import Transport, as_kind
 from scrapr.model.claim import ClaimRequest, Claims
 from scrapr.model.configuration import Configuration, Configurations, Draft, Type
+from scrapr.model.lease import Lease, LeaseRequest
 from scrapr.model.pool import Pool, PoolDraft, Pools
 
 
@@ -56,6 +57,15 @@ class ConfigClient:
         """Give back all that the container holds."""
         await self.transport.call("DELETE", f"/v1/claims/{container}")
 
+    async def lease(self, name: str, request: LeaseRequest) -> Lease:
+        """Take the lease if nobody else holds it, or go on holding it; who holds it now."""
+        answer = await self.transport.call("PUT", f"/v1/leases/{name}", body=request, once=True)
+        return as_kind(Lease, answer)
+
+    async def give_back_lease(self, name: str, container: str) -> None:
+        """Let another take the lease at once."""
+        await self.transport.call("DELETE", f"/v1/leases/{name}/{container}", once=True)
+
     async def pools(self) -> tuple[Pool, ...]:
         """All pools, with how many configurations each is to serve."""
         return (await self.transport.get(Pools, "/v1/pools")).pools
@@ -63,3 +73,7 @@ class ConfigClient:
     async def put_pool(self, name: str, draft: PoolDraft) -> Pool:
         """Create or change a pool."""
         return await self.transport.send("PUT", Pool, f"/v1/pools/{name}", draft)
+
+    async def remove_pool(self, name: str) -> None:
+        """Delete a pool that no configuration names."""
+        await self.transport.call("DELETE", f"/v1/pools/{name}")

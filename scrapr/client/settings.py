@@ -29,5 +29,8 @@ class ClaimSettings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     container: str = Field("", description="name under which this replica claims; empty: host and role")
+    node: str | None = Field(
+        None, description="machine that this replica runs on; copies of a configuration are kept on several"
+    )
     place: str = Field("default", description="the `pool` of the configurations that this replica serves")
     slots: int = Field(200, ge=1, description="configurations that this replica may claim")

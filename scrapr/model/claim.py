@@ -32,6 +32,8 @@ class ClaimRequest(BaseModel):
     type: Type
     pool: Name = "default"
     slots: int = Field(ge=1, le=100_000)
+    node: Name | None = None
+    """The machine that the replica runs on: where there are several, each copy is to be on another."""
     fresh: bool = False
     """True at a replica's start: renews the epochs of claims that its predecessor held."""
 

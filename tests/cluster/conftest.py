@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster import image
 from tests.cluster.engine import Cluster, require_engine, running_cluster
+from tests.cluster.world import World, living_world
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +34,10 @@ def cluster_of_three(packed_image: Path) -> Iterator[Cluster]:
         for engine in cluster.engines:
             image.load_image(engine, packed_image)
         yield cluster
+
+
+@pytest.fixture
+def world(cluster: Cluster, tmp_path: Path) -> Iterator[World]:
+    """scrapr on one engine, without an orchestrator yet."""
+    with living_world(cluster, tmp_path) as world:
+        yield world

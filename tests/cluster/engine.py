@@ -74,6 +74,7 @@ class Wire:
     def plug(self, node: int) -> None:
         """Make the namespace of an engine, and join it to the bridge."""
         space, cable = self.namespace(node), f"{self.bridge}v{node}"
+        self.unplug(node)  # of a run that was killed
         run("ip", "netns", "add", space)
         run("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", space)
         run("ip", "link", "set", cable, "master", self.bridge, "up")

@@ -12,6 +12,8 @@ from scrapr.model.claim import Claim
 from scrapr.model.configuration import Configuration, Draft
 from scrapr.model.times import now
 from scrapr.model.validation import read_json
+from scrapr.roles.config import claiming
+from scrapr.roles.config.claiming import SEATS, Seat
 
 IN_TEXT = set(Draft.model_fields) - {"type", "collection", "pool", "container"}
 
@@ -36,7 +38,7 @@ def create(identity: str, draft: Draft) -> dict[str, Any]:
 
 def replacement(present: Configuration, draft: Draft) -> dict[str, Any]:
     """The update by which `present` becomes `draft`; who holds it loses it if it moves to another pool."""
-    moved = {"pool": draft.pool, "container": None, "expires_at": None} if draft.pool != present.pool else {}
+    moved = {"pool": draft.pool, **_nobody()} if draft.pool != present.pool else {}
     return {"$set": {"draft": text(draft), "updated_at": now(), **moved}, "$inc": {"revision": 1}}
 
 
@@ -56,8 +58,15 @@ def configuration(document: dict[str, Any]) -> Configuration:
     return Configuration.model_validate({**read_json(document["draft"]), **fields, "id": document["_id"]})
 
 
-def claim(document: dict[str, Any]) -> Claim:
-    """The claim that `document` holds."""
+def claim(document: dict[str, Any], seat: Seat) -> Claim:
+    """The claim on a seat that `document` holds; its configuration names the seat's holder."""
     return Claim(
-        configuration=configuration(document), epoch=document["epoch"], expires_at=document["expires_at"]
+        configuration=configuration({**document, "container": document[f"container{seat}"]}),
+        epoch=document[f"epoch{seat}"],
+        expires_at=document[f"expires_at{seat}"],
     )
+
+
+def _nobody() -> dict[str, Any]:
+    """All seats as they are when nobody holds them."""
+    return {name: value for seat in SEATS for name, value in claiming.release(seat).items()}

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from scrapr.model.collection import Name
 from scrapr.model.configuration import Type
 from scrapr.model.validation import parse
+from scrapr.roles.config.claiming import SEATS
 
 Op: TypeAlias = Literal["create", "update", "release", "remove", "missed"]
 """missed: there may have been news while nobody listened."""
@@ -21,7 +22,7 @@ NEWS: Final[list[dict[str, Any]]] = [
             "$or": [
                 {"operationType": {"$ne": "update"}},
                 {f"{_CHANGED}.revision": {"$exists": True}},
-                {f"{_CHANGED}.container": {"$type": "null"}},
+                *({f"{_CHANGED}.container{seat}": {"$type": "null"}} for seat in SEATS),
             ]
         }
     },

@@ -8,14 +8,17 @@ import structlog
 from aiohttp import web
 
 from scrapr.model.claim import ClaimRequest, Claims
+from scrapr.model.collection import NAME, NAME_ALLOWED
 from scrapr.model.configuration import Configuration, Configurations, Draft
-from scrapr.model.errors import NotFound, TooLarge
+from scrapr.model.errors import FieldError, Invalid, NotFound, TooLarge
+from scrapr.model.lease import Lease, LeaseRequest
 from scrapr.model.pool import Pool, PoolDraft, Pools, name_of
 from scrapr.model.validation import read_json
 from scrapr.roles.config import claiming, document, drafting, pools, selecting
+from scrapr.roles.config.claims import ClaimStore, LeaseStore
 from scrapr.roles.config.drafting import Places, Replacement
 from scrapr.roles.config.selecting import Selection
-from scrapr.roles.config.store import ClaimStore, ConfigurationStore, PoolStore
+from scrapr.roles.config.store import ConfigurationStore, PoolStore
 from scrapr.web.call import PREFIX, Call
 from scrapr.web.routes import Route, respond
 
@@ -123,7 +126,7 @@ class ClaimRoutes:
     async def claim(self, call: Call) -> Claims:
         request = await call.body(ClaimRequest)
         pool = await self._pools.find(name_of(request.type, request.pool))
-        return await self._store.claim(claiming.within(request, pool))
+        return await self._store.claim(claiming.within(request, pool), claiming.seats_of(pool))
 
     async def renew(self, call: Call) -> Claims:
         return await self._store.renew(call.place("container"))
@@ -131,6 +134,26 @@ class ClaimRoutes:
     async def release(self, call: Call) -> None:
         released = await self._store.release(call.place("container"))
         log.info("claims released", container=call.place("container"), released=released)
+
+
+class LeaseRoutes:
+    """`/leases`."""
+
+    def __init__(self, store: LeaseStore) -> None:
+        self._store = store
+        what = "Take a lease that nobody else holds, or go on holding it; who holds it"
+        self.routes = (
+            Route("PUT", "/leases/{name}", self.hold, what, body=LeaseRequest, answer=Lease),
+            Route("DELETE", "/leases/{name}/{container}", self.give_back, "Give back a lease", status=204),
+        )
+
+    async def hold(self, call: Call) -> Lease:
+        request = await call.body(LeaseRequest)
+        return await self._store.hold(_name(call), request.container)
+
+    async def give_back(self, call: Call) -> None:
+        if await self._store.give_back(_name(call), call.place("container")):
+            log.info("lease given back", lease=_name(call), container=call.place("container"))
 
 
 class PoolRoutes:
@@ -171,6 +194,14 @@ class PoolRoutes:
 
     async def _find_all(self) -> tuple[Pool, ...]:
         return pools.with_work(await self._store.find_all(), await self._configurations.count())
+
+
+def _name(call: Call) -> str:
+    """The name of a lease in the path; raises `Invalid`."""
+    name = call.place("name")
+    if not NAME.fullmatch(name):
+        raise Invalid(FieldError(field="name", problem="is not a name", allowed=NAME_ALLOWED))
+    return name
 
 
 def _bare(call: Call, page: Configurations) -> web.Response:

@@ -24,6 +24,7 @@ def default_pools(settings: ConfigSettings) -> dict[str, PoolDraft]:
             slots=settings.pool_slots,
             replicas_min=settings.pool_replicas_min,
             replicas_max=settings.pool_replicas_max,
+            copies=settings.pool_copies if kind == "endpoint" else 1,
         )
         for kind in TYPES
     }
@@ -36,7 +37,7 @@ def places(pools: Iterable[PoolDraft]) -> Places:
 
 
 def with_work(pools: Mapping[str, PoolDraft], counts: Iterable[Mapping[str, Any]]) -> tuple[Pool, ...]:
-    """The pools by name, each with the number of its configurations and of those that are claimed."""
+    """The pools by name, each with the number of its configurations, of those claimed, and of claims."""
     work = {name_of(each["type"], each["pool"]): each for each in counts}
     return tuple(
         Pool(
@@ -44,6 +45,7 @@ def with_work(pools: Mapping[str, PoolDraft], counts: Iterable[Mapping[str, Any]
             **pools[name].model_dump(),
             configurations=work.get(name, {}).get("configurations", 0),
             claimed=work.get(name, {}).get("claimed", 0),
+            claims=work.get(name, {}).get("claims", 0),
         )
         for name in sorted(pools)
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
-from scrapr.roles.config import pools
-from scrapr.roles.config.http import ClaimRoutes, ConfigurationRoutes, PoolRoutes
+from scrapr.roles.config import claiming, pools
+from scrapr.roles.config.claims import ClaimStore, LeaseStore
+from scrapr.roles.config.http import ClaimRoutes, ConfigurationRoutes, LeaseRoutes, PoolRoutes
 from scrapr.roles.config.service import Feed, Sweeper
 from scrapr.roles.config.settings import ConfigSettings
-from scrapr.roles.config.store import ClaimStore, ConfigurationStore, PoolStore
+from scrapr.roles.config.store import ConfigurationStore, PoolStore
 from scrapr.storage import mongo
 from scrapr.storage.archive import Archive
 from scrapr.storage.mongo import Database
@@ -32,9 +33,8 @@ async def build(*, database: Database, settings: ConfigSettings, token: str) -> 
             *ClaimRoutes(claims, pool_store).routes,
             *PoolRoutes(pool_store, configurations).routes,
             # Claims are taken as soon as there are configurations.
-            *backup.routes(
-                Archive(database, {"pools": (), "configurations": ("container", "epoch", "expires_at")})
-            ),
+            *backup.routes(Archive(database, {"pools": (), "configurations": claiming.FIELDS})),
+            *LeaseRoutes(LeaseStore(database, settings.leader_lease)).routes,
         ),
         loops=(*feed.loops, *sweeper.loops),
         checks={"mongo": partial(mongo.ping, database)},

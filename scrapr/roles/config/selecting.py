@@ -35,9 +35,9 @@ def where(selection: Selection) -> dict[str, Any]:
     if selection.after is not None:
         asked["_id"] = {"$gt": selection.after}
     if selection.container == NOBODY:
-        asked |= claiming.FREE
+        asked |= claiming.free()
     elif selection.container is not None:
-        asked |= {"container": selection.container, **claiming.HELD}
+        asked |= {"container": selection.container, **claiming.held()}
     return asked
 
 

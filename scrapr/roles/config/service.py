@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 
 from scrapr.roles.config import hints, metrics
-from scrapr.roles.config.store import ClaimStore, ConfigurationStore, PoolStore
+from scrapr.roles.config.claims import ClaimStore
+from scrapr.roles.config.store import ConfigurationStore, PoolStore
 from scrapr.runtime.loops import Loop
 from scrapr.web.push import Push
 

@@ -2,58 +2,34 @@
 
 from __future__ import annotations
 
-import socket
+from typing import Protocol
 
-import psutil
-from pydantic import BaseModel, ConfigDict
-
+from scrapr.roles.orchestrator.nodes import Nodes
 from scrapr.roles.orchestrator.report import PoolsReport
-from scrapr.roles.orchestrator.service import Orchestrator
 from scrapr.web.call import Call
 from scrapr.web.routes import Route
 
 
-class Node(BaseModel):
-    """A machine on which replicas run. `cpus` are logical ones; memory is in bytes."""
+class Reporter(Protocol):
+    """Tells what should run and what runs, on one machine or on many."""
 
-    model_config = ConfigDict(frozen=True)
+    async def report(self) -> PoolsReport:
+        """The pools."""
 
-    name: str
-    cpus: int
-    memory: int
-    memory_available: int
-    replicas: int
+    async def nodes(self) -> Nodes:
+        """The machines; raises `Unavailable`."""
 
 
-class Nodes(BaseModel):
-    """All machines of the fleet."""
-
-    model_config = ConfigDict(frozen=True)
-
-    nodes: tuple[Node, ...]
-
-
-def routes(orchestrator: Orchestrator) -> tuple[Route, ...]:
+def routes(reporter: Reporter) -> tuple[Route, ...]:
     """`/pools` and `/nodes`."""
 
     async def pools(_: Call) -> PoolsReport:
-        return await orchestrator.report()
+        return await reporter.report()
 
     async def nodes(_: Call) -> Nodes:
-        return Nodes(nodes=(_this_machine(await orchestrator.count_replicas()),))
+        return await reporter.nodes()
 
     return (
         Route("GET", "/pools", pools, "What should run, what runs, and why not", answer=PoolsReport),
         Route("GET", "/nodes", nodes, "The machines on which replicas run", answer=Nodes),
-    )
-
-
-def _this_machine(replicas: int) -> Node:
-    memory = psutil.virtual_memory()
-    return Node(
-        name=socket.gethostname(),
-        cpus=psutil.cpu_count() or 1,
-        memory=memory.total,
-        memory_available=memory.available,
-        replicas=replicas,
     )

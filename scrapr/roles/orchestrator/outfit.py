@@ -17,8 +17,8 @@ LABELS = frozenset({"pool", "ordinal", "slots", "place"})
 
 
 def wanted(pool: Pool) -> int:
-    """How many replicas the pool is to have: enough slots for its configurations, within its bounds."""
-    enough = -(-pool.configurations // pool.slots)
+    """How many replicas the pool is to have: enough slots for each copy of its configurations, within its bounds."""
+    enough = -(-pool.configurations // pool.slots) * pool.copies
     return min(max(enough, pool.replicas_min), pool.replicas_max)
 
 

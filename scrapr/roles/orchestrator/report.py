@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,6 +17,7 @@ from scrapr.roles.orchestrator.outfit import Outfit, find_surplus, is_ours
 from scrapr.roles.orchestrator.plan import Patience, is_outdated
 
 NOT_YET = "it is about to be started"
+State: TypeAlias = Literal["running", "missing", "stopping", "surplus"]
 
 
 class ReplicaReport(BaseModel):
@@ -29,8 +30,11 @@ class ReplicaReport(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     name: str
-    state: Literal["running", "missing", "stopping", "surplus"]
+    state: State
     pid: int | None = None
+    """Of a process of this machine; none in a cluster."""
+    node: str | None = None
+    """The machine of the cluster that runs it, or is to."""
     since: Time | None = None
     restarts: int = 0
     reason: str | None = None
@@ -56,13 +60,15 @@ class PoolReport(BaseModel):
 class PoolsReport(BaseModel):
     """All pools; `orphans` are replicas of pools that no longer exist.
 
-    `config` and `fleet` are `ok`, or why they do not answer; then what follows is what was known last.
+    `config` and `fleet` are `ok`, or why they do not answer; then what follows is what was known last. `leader` is who
+    of several orchestrators acts, none on a single machine.
     """
 
     model_config = ConfigDict(frozen=True)
 
     config: str
     fleet: str
+    leader: str | None = None
     pools: tuple[PoolReport, ...]
     orphans: tuple[ReplicaReport, ...] = ()
 
@@ -113,9 +119,17 @@ def _pool(scene: Scene, pool: Pool, surplus: Iterable[Replica]) -> PoolReport:
 
 def _reasons(pool: Pool, replicas: tuple[ReplicaReport, ...]) -> Iterator[str]:
     yield from (f"{each.name}: {each.reason}" for each in replicas if each.state != "running")
-    served = len(replicas) * pool.slots
-    if pool.configurations > served:
-        yield f"replicas_max leaves {pool.configurations - served} configurations without a slot"
+    if missing := lacking(pool, len(replicas)):
+        yield missing
+
+
+def lacking(pool: Pool, replicas: int) -> str | None:
+    """What a pool's bounds leave without a slot; None where there is enough for all."""
+    missing = pool.configurations * pool.copies - replicas * pool.slots
+    if missing <= 0:
+        return None
+    what = "configurations" if pool.copies == 1 else "claims"
+    return f"replicas_max leaves {missing} {what} without a slot"
 
 
 def _wanted(scene: Scene, spec: ReplicaSpec, replica: Replica | None) -> ReplicaReport:

@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scrapr.client.config import ConfigClient
-from scrapr.fleet.fleet import Fleet
-from scrapr.fleet.settings import FleetSettings
+from scrapr.fleet.fleet import Fleet, Services
+from scrapr.fleet.nodes import Provider
+from scrapr.fleet.settings import FleetSettings, NodesSettings
 from scrapr.roles.orchestrator import http
+from scrapr.roles.orchestrator.cluster import Cluster
+from scrapr.roles.orchestrator.growing import Growing
+from scrapr.roles.orchestrator.leadership import Leadership
 from scrapr.roles.orchestrator.outfit import Outfit
 from scrapr.roles.orchestrator.service import Orchestrator
 from scrapr.roles.orchestrator.settings import OrchestratorSettings
+from scrapr.roles.orchestrator.shape import Shape
 from scrapr.runtime.loops import Loop
 from scrapr.web.role import Role
 
@@ -43,4 +48,53 @@ async def build(
         ),
         checks={"fleet": orchestrator.check_fleet},
         release=orchestrator.release,
+    )
+
+
+async def build_for_cluster(
+    *,
+    config: ConfigClient,
+    fleet: Services,
+    settings: OrchestratorSettings,
+    fleet_settings: FleetSettings,
+    environment: Mapping[str, str],
+    container: str,
+    provider: Provider | None,
+    nodes_settings: NodesSettings,
+    token: str,
+) -> Role:
+    """The role where a cluster runs the replicas; of several that are called by other `container`s one acts."""
+    shape = Shape(
+        stack=fleet_settings.stack,
+        image=fleet_settings.image,
+        networks=fleet_settings.networks,
+        secrets=fleet_settings.secrets,
+        environment=environment,
+        grace=fleet_settings.grace,
+    )
+    leadership = Leadership(config, container)
+    cluster = Cluster(config, fleet, settings, shape, leadership=leadership, token=token)
+    growing = provider and Growing(
+        provider,
+        fleet,
+        nodes_settings,
+        stack=fleet_settings.stack,
+        leadership=leadership,
+        look=lambda: cluster.look,
+        decisions=cluster.decisions,
+    )
+    return Role(
+        name="orchestrator",
+        home="/pools",
+        routes=http.routes(cluster),
+        loops=(
+            Loop("feed", cluster.demand.listen),
+            Loop("pools", cluster.demand.learn),
+            Loop("lease", leadership.hold),
+            Loop("fleet", cluster.watch),
+            Loop("reconcile", cluster.reconcile),
+            *([Loop("nodes", growing.run)] if growing else []),
+        ),
+        checks={"fleet": cluster.check_fleet},
+        release=cluster.release,
     )

@@ -12,7 +12,7 @@ from scrapr.fleet.fleet import Fleet
 from scrapr.fleet.replica import Replica
 from scrapr.model.errors import Refused, Unavailable
 from scrapr.model.pool import Pool
-from scrapr.roles.orchestrator import metrics, report
+from scrapr.roles.orchestrator import metrics, nodes, report
 from scrapr.roles.orchestrator.contact import Contact
 from scrapr.roles.orchestrator.demand import Demand
 from scrapr.roles.orchestrator.memory import Memory
@@ -91,9 +91,10 @@ class Orchestrator:
         )
         return report.describe(scene, config=self.demand.contact.state, fleet=fleet)
 
-    async def count_replicas(self) -> int:
-        """How many replicas run, of whatever role."""
-        return sum(replica.state == "running" for replica in await self._fleet.replicas())
+    async def nodes(self) -> nodes.Nodes:
+        """This machine, with how many replicas run, of whatever role."""
+        running = sum(replica.state == "running" for replica in await self._fleet.replicas())
+        return nodes.Nodes(nodes=(nodes.this_machine(running),))
 
     async def _look(self, stops: asyncio.TaskGroup) -> float:
         """One look, and what follows from it; gives the seconds after which to look again without news."""

@@ -16,6 +16,11 @@ class OrchestratorSettings(BaseModel):
     cooldown: float = Field(
         30.0, ge=0, description="seconds for which a replica must have been one too many before it is stopped"
     )
+    behind: float = Field(
+        60.0,
+        ge=0,
+        description="seconds that claims must have stayed without a replica before a pool gets one more, each time",
+    )
     settle: float = Field(
         2.0,
         ge=0,

@@ -20,8 +20,8 @@ def test_nothing_asked_for_is_everything() -> None:
 
 
 def test_null_means_held_by_nobody_now_and_a_name_means_held_now() -> None:
-    assert selecting.where(Selection(container="null")) == claiming.FREE
-    assert selecting.where(Selection(container="me")) == {"container": "me", **claiming.HELD}
+    assert selecting.where(Selection(container="null")) == claiming.free()
+    assert selecting.where(Selection(container="me")) == {"container": "me", **claiming.held()}
 
 
 @given(st.integers(0, 12), st.integers(1, 5))
