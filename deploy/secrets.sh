@@ -14,6 +14,7 @@ head -c 512 /dev/urandom | base64 -w 0 | keep mongo_key
 random | keep mongo_password
 random | keep redis_password
 random | keep web_token
+random | keep grafana_password
 keep mongo_url <<<"mongodb://scrapr:$(cat mongo_password)@mongo-1:27017,mongo-2:27017,mongo-3:27017/?replicaSet=scrapr&authSource=admin"
 keep redis_url <<<"redis://:$(cat redis_password)@redis-1:6379"
 keep consul_key <<<"{\"encrypt\": \"$(head -c 32 /dev/urandom | base64 -w 0)\"}"
