@@ -99,11 +99,12 @@ class Reader:
 
     async def _extract(self, rules: Rules, page: Page) -> Extraction:
         try:
-            if len(page.text) <= self._settings.inline and page.text.count("<") <= TAGS_INLINE:
-                found = _extract_ordinary(rules, page)
+            tags = page.text.count("<")
+            if len(page.text) <= self._settings.inline and tags <= TAGS_INLINE:
+                found = _extract_ordinary(rules, page, tags)
             else:
                 # The parser lets go of the interpreter, so a thread keeps the process answering meanwhile.
-                found = await asyncio.to_thread(_extract_ordinary, rules, page)
+                found = await asyncio.to_thread(_extract_ordinary, rules, page, tags)
             if isinstance(found, Extraction):
                 return found
             return await self._isolation.extract(rules, page.text, page.url, why=found)
@@ -150,9 +151,9 @@ class Reader:
         )
 
 
-def _extract_ordinary(rules: Rules, page: Page) -> Extraction | str:
+def _extract_ordinary(rules: Rules, page: Page, tags: int) -> Extraction | str:
     """What `rules` find on the page, or what makes it too suspicious to be parsed in this process."""
-    return suspicion(page.text) or extract(rules, page.text, page.url)
+    return suspicion(page.text, tags) or extract(rules, page.text, page.url)
 
 
 def _total(all_waits: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -133,5 +133,21 @@ def test_ten_megabytes_are_judged_in_linear_time(text: str) -> None:
     assert time.perf_counter() - started < 20  # quadratic time would be hours
 
 
+@pytest.mark.parametrize("quote", ['"', "'"])
+@pytest.mark.parametrize("spaces", [0, 1, 100])
+@pytest.mark.parametrize("shift", range(0, suspicion._STRIDE, 1_024))
+def test_attributes_between_long_values_are_suspected_wherever_these_stand(
+    quote: str, spaces: int, shift: int
+) -> None:
+    """Values that cover the places that are looked at, with many attributes in what lies between them."""
+    attributes = "".join(f"a{number} " for number in range(450))
+    parts = ["<p ", "x" * shift]
+    for number in range(20):
+        head = f" v{number}={' ' * spaces}{quote}"
+        long = suspicion._STRIDE - len(head) - len(attributes) - 2
+        parts += [head, ("x>" * long)[:long], quote, " ", attributes]
+    assert suspect("".join(parts) + ">" + ORDINARY) is not None
+
+
 def test_the_stretches_leave_no_gap() -> None:
     assert suspicion._STRIDE + suspicion._SEARCH + suspicion._REACH <= TAG_LONGEST
