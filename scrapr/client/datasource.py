@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
+from typing import Any
+
+import orjson
+from pydantic import BaseModel
 
 from scrapr.client.transport import Transport
 from scrapr.client.webhooks import WebhooksClient
-from scrapr.model.batch import Batch, Receipt, Run, Runs
+from scrapr.model.batch import Batch, Receipt, Receipts, Run, Runs
 from scrapr.model.change import Changes
 from scrapr.model.collection import Collection, Collections
 from scrapr.model.moment import show_moment
@@ -27,6 +31,17 @@ class DatasourceClient:
     async def send(self, batch: Batch | Run) -> Receipt:
         """Hand over a batch, or the end of a run; durable when this returns. May be sent again."""
         return await self.transport.send("POST", Receipt, "/v1/items", batch)
+
+    async def send_all(self, batches: Sequence[bytes]) -> tuple[Receipt, ...]:
+        """Hand over several batches together, each as `encode` makes it; all are durable when this returns.
+
+        All may be sent again, alone or together. What is refused is refused as a whole; where the datasource is
+        `Unavailable`, some of them may be durable.
+        """
+        body = [orjson.Fragment(batch) for batch in batches]
+        if len(body) == 1:
+            return (await self.transport.send("POST", Receipt, "/v1/items", body[0]),)
+        return (await self.transport.send("POST", Receipts, "/v1/items", body)).receipts
 
     async def collections(self) -> tuple[Collection, ...]:
         """All collections, by name."""
@@ -98,3 +113,13 @@ class DatasourceClient:
                 yield state
             if (after := page.next) is None:
                 return
+
+
+def encode(batch: Batch) -> bytes:
+    """A batch as it is sent. Its values are JSON's own, which orjson writes four times as fast as pydantic."""
+    return orjson.dumps(batch.__dict__, default=_plain)
+
+
+def _plain(rule: BaseModel) -> dict[str, Any]:
+    """What of a batch's head is a model itself."""
+    return rule.model_dump(mode="json")

@@ -94,6 +94,14 @@ class Receipt(BaseModel):
     run: str
 
 
+class Receipts(BaseModel):
+    """The answer to several batches that were posted together, in their order: all are durable."""
+
+    model_config = ConfigDict(frozen=True)
+
+    receipts: tuple[Receipt, ...]
+
+
 class Reduction(BaseModel):
     """What the datasource made of a run: records that its pages changed, and those that its end removed.
 

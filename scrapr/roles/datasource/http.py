@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from scrapr.model.batch import Batch, Receipt, Run, Runs
+from scrapr.model.batch import Batch, Receipt, Receipts, Run, Runs
 from scrapr.model.change import Change, Changes
 from scrapr.model.collection import Collections
 from scrapr.model.item import Item
@@ -20,6 +20,7 @@ from scrapr.model.validation import read_json
 from scrapr.roles.datasource import intake
 from scrapr.roles.datasource.care import Care
 from scrapr.roles.datasource.inbox import Inbox
+from scrapr.roles.datasource.intake import TOGETHER
 from scrapr.roles.datasource.past import Past
 from scrapr.roles.datasource.quarantine import QuarantineStore
 from scrapr.roles.datasource.store import Store
@@ -30,8 +31,12 @@ PAGE_MOST = 10_000
 Limit = Annotated[int, Field(ge=1, le=PAGE_MOST, description="how many at most")]
 
 
-class Submission(RootModel[Run | Batch]):
-    """What may be posted: a batch, or with `finished` the end of a run."""
+class Submission(RootModel[Run | Batch | Annotated[list[Batch], Field(min_length=1, max_length=TOGETHER)]]):
+    """What may be posted: a batch, or with `finished` the end of a run, or several batches together."""
+
+
+class Acknowledgement(RootModel[Receipt | Receipts]):
+    """The receipt; for several batches their receipts, in the same order."""
 
 
 class RecordsQuery(BaseModel):
@@ -110,9 +115,12 @@ def routes(
     """All routes of the role."""
     readers = _Readers(store, past)
 
-    async def accept(call: Call) -> Receipt:
+    async def accept(call: Call) -> Receipt | Receipts:
         text = await call.request.read()
-        return await inbox.accept(intake.understand(read_json(text), text))
+        given = intake.understand(read_json(text), text)
+        if isinstance(given, Batch | Run):
+            return await inbox.accept(given)
+        return Receipts(receipts=await inbox.accept_all(given))
 
     async def show_quarantine(call: Call) -> Quarantine:
         query = call.query(QuarantineQuery)
@@ -126,9 +134,10 @@ def routes(
             "POST",
             "/items",
             accept,
-            "Take a batch of items, or the end of a run; durable when answered",
+            "Take a batch of items, several batches, or the end of a run; durable when answered. What is refused "
+            "is refused as a whole",
             body=Submission,
-            answer=Receipt,
+            answer=Acknowledgement,
             refusals=(409,),
         ),
         Route("GET", "/collections", readers.collections, "All collections", answer=Collections),

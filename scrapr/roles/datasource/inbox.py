@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,7 +11,7 @@ import bson
 import structlog
 from bson.raw_bson import RawBSONDocument
 from pymongo import ReturnDocument
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from scrapr.model.batch import Batch, Receipt, Run
 from scrapr.model.errors import Conflict, StaleEpoch, TooLarge
@@ -25,6 +26,8 @@ log = structlog.get_logger()
 DOCUMENT_MOST = 16 * 2**20 - 64 * 2**10
 """Bytes of a document at most: MongoDB's limit, with room for what its reduction notes on it."""
 ENDS_MOST = 100
+DUPLICATE = 11000
+"""MongoDB's code for an `_id` that is there already."""
 
 
 class Inbox:
@@ -44,28 +47,23 @@ class Inbox:
         Raises `StaleEpoch`, `TooLarge`, `Conflict`, and `Unavailable` when too much waits already
         or MongoDB has too little room.
         """
+        if isinstance(given, Batch):
+            return (await self.accept_all([given]))[0]
         await self._bounds.check()
         await self._fence(given)
-        if isinstance(given, Run):
-            await self._keep_run(given)
-            is_new = await self._insert(documents.document_of_end(given))
-            return Receipt(accepted=0, duplicate=not is_new, run=given.run)
-        run = given.run or uuid.uuid4().hex
-        is_new = await self._insert(documents.document_of_batch(given, run))
-        metrics.ITEMS.inc(len(given.data) if is_new else 0)
-        unkeyed = sum(key_of(item, given.key) is None for item in given.data)
-        if is_new and unkeyed:
-            log.warning(
-                "unkeyed",
-                collection=given.collection,
-                run=run,
-                page=given.page,
-                configuration=given.configuration,
-                key=given.key,
-                items=len(given.data),
-                unkeyed=unkeyed,
-            )
-        return Receipt(accepted=len(given.data), duplicate=not is_new, unkeyed=unkeyed, run=run)
+        await self._keep_run(given)
+        [is_new] = await self._insert([documents.document_of_end(given)])
+        return Receipt(accepted=0, duplicate=not is_new, run=given.run)
+
+    async def accept_all(self, batches: Sequence[Batch]) -> tuple[Receipt, ...]:
+        """Keep several batches, each as `accept` does. Where this raises `StaleEpoch` or `TooLarge`, none is kept."""
+        await self._bounds.check()
+        for given in {(batch.configuration, batch.epoch): batch for batch in batches}.values():
+            await self._fence(given)
+        runs = [batch.run or uuid.uuid4().hex for batch in batches]
+        kept = [documents.document_of_batch(*each) for each in zip(batches, runs, strict=True)]
+        are_new = await self._insert(kept)
+        return tuple(_receipt(*each) for each in zip(batches, runs, are_new, strict=True))
 
     async def _fence(self, given: Batch | Run) -> None:
         """Refuse what a late holder still sends, and remember the greatest epoch of each configuration."""
@@ -116,23 +114,24 @@ class Inbox:
             found = await self._runs.find(query, sort=[("started_at", -1)], limit=health.PAST).to_list()
         return [Run.model_construct(**each) for each in found]
 
-    async def _insert(self, document: Document) -> bool:
-        """Whether `document` is new here."""
-        encoded = RawBSONDocument(bson.encode(document))
-        if len(encoded.raw) > DOCUMENT_MOST:
-            raise TooLarge(
-                f"The batch takes {len(encoded.raw)} bytes as BSON; allowed: {DOCUMENT_MOST}; send its items "
-                "as several pages"
-            )
+    async def _insert(self, given: Sequence[Document]) -> list[bool]:
+        """Whether each document is new here."""
+        # Each is encoded once, and all before any is sent.
+        encoded = [_encode(document) for document in given]
+        old: set[int] = set()
         try:
             with translated():
-                await self.batches.insert_one(encoded)
-        except DuplicateKeyError:
-            await self._check_replay(document)
-            metrics.BATCHES.labels("duplicate").inc()
-            return False
-        metrics.BATCHES.labels("new").inc()
-        return True
+                await self.batches.insert_many(encoded, ordered=False)
+        except BulkWriteError as error:
+            problems = error.details["writeErrors"]
+            if any(each["code"] != DUPLICATE for each in problems):
+                raise
+            old = {each["index"] for each in problems}
+        for index in old:
+            await self._check_replay(given[index])
+        metrics.BATCHES.labels("duplicate").inc(len(old))
+        metrics.BATCHES.labels("new").inc(len(given) - len(old))
+        return [index not in old for index in range(len(given))]
 
     async def _check_replay(self, document: Document) -> None:
         """Refuse what only has the id of something else: acknowledged as a replay, it would be lost."""
@@ -204,3 +203,30 @@ class Inbox:
             await self.batches.update_one(
                 {"_id": batch, "waiting": "page"}, {"$unset": {"waiting": ""}, "$set": {"spoiled": reason}}
             )
+
+
+def _encode(document: Document) -> RawBSONDocument:
+    encoded = RawBSONDocument(bson.encode(document))
+    if len(encoded.raw) > DOCUMENT_MOST:
+        raise TooLarge(
+            f"The batch takes {len(encoded.raw)} bytes as BSON; allowed: {DOCUMENT_MOST}; send its items "
+            "as several pages"
+        )
+    return encoded
+
+
+def _receipt(batch: Batch, run: str, is_new: bool) -> Receipt:
+    unkeyed = sum(key_of(item, batch.key) is None for item in batch.data)
+    metrics.ITEMS.inc(len(batch.data) if is_new else 0)
+    if is_new and unkeyed:
+        log.warning(
+            "unkeyed",
+            collection=batch.collection,
+            run=run,
+            page=batch.page,
+            configuration=batch.configuration,
+            key=batch.key,
+            items=len(batch.data),
+            unkeyed=unkeyed,
+        )
+    return Receipt(accepted=len(batch.data), duplicate=not is_new, unkeyed=unkeyed, run=run)

@@ -7,7 +7,8 @@ is looked for: too deep, a NUL in a key, a whole number beyond 64 bits.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import cached_property
 from itertools import islice
 from typing import Any
 
@@ -18,19 +19,52 @@ from scrapr.model.validation import parse, path
 
 DEPTH = 64
 """Levels of lists and objects in an item; MongoDB takes 100 in a document."""
+TOGETHER = 1000
+"""Batches in one request at most."""
 TOLD = 10
 """Wrong places that are told at most."""
 BIG = 2**63
 SCALARS = frozenset((str, bool, type(None)))
+FLAT = SCALARS | {int, float}
 LONG_DIGITS = re.compile(rb"-?\d{19,}")
 """orjson reads whole numbers beyond 64 bits as floats, so they can only be told apart in the text."""
 
 
-def understand(value: Any, text: bytes) -> Batch | Run:
-    """The batch or run that `value` is, parsed from `text`. Raises `Invalid`."""
+def understand(value: Any, text: bytes) -> Batch | Run | tuple[Batch, ...]:
+    """The batch or run that `value` is, or the batches, parsed from `text`. Raises `Invalid`."""
+    inspection = _Inspection(text)
+    return _understand_all(value, inspection) if isinstance(value, list) else _understand(value, inspection)
+
+
+def _understand_all(values: list[Any], inspection: _Inspection) -> tuple[Batch, ...]:
+    if not 1 <= len(values) <= TOGETHER:
+        raise Invalid(
+            FieldError(field="", problem=f"has {len(values)} batches", allowed=f"1 to {TOGETHER} together")
+        )
+    batches, wrong = [], []
+    for number, value in enumerate(values):
+        try:
+            read = _understand(value, inspection)
+        except Invalid as error:
+            wrong += [each.model_copy(update={"field": _within(number, each.field)}) for each in error.fields]
+        else:
+            if isinstance(read, Batch):
+                batches.append(read)
+            else:
+                end = FieldError(field=f"[{number}]", problem="is the end of a run", allowed="a batch")
+                wrong.append(end)
+    if wrong:
+        raise Invalid(*wrong[:TOLD])
+    return tuple(batches)
+
+
+def _within(number: int, field: str) -> str:
+    return f"[{number}].{field}" if field and not field.startswith("[") else f"[{number}]{field}"
+
+
+def _understand(value: Any, inspection: _Inspection) -> Batch | Run:
     if not isinstance(value, dict):
         return parse(Batch, value)
-    inspection = _Inspection(text)
     data = value.get("data")
     head = {**value, "data": []} if isinstance(data, list) else value
     places = [*inspection.find(head, ())]
@@ -61,19 +95,22 @@ class _Inspection:
 
     def __init__(self, text: bytes) -> None:
         self._nul = b"\\u0000" in text
-        self._long = frozenset(float(digits) for digits in LONG_DIGITS.findall(text))
+        self._text = text
+
+    @cached_property
+    def _long(self) -> frozenset[float]:
+        """What whole numbers that may be too long for 64 bits were read as; looked for when there are numbers."""
+        return frozenset(float(digits) for digits in LONG_DIGITS.findall(self._text))
 
     def passes(self, item: Item) -> bool:
         """Whether `item` is flat and harmless, which nearly all are."""
         if self._nul:
             return False
-        for value in item.values():
-            kind = type(value)
-            if kind in SCALARS or (kind is int and -BIG <= value < BIG):  # type: ignore[operator]  # it is an int
-                continue
-            if kind is not float or value in self._long:
-                return False
-        return True
+        return self._are_harmless(item.values())
+
+    def _are_harmless(self, values: Iterable[Any]) -> bool:
+        kinds = set(map(type, values))
+        return kinds <= SCALARS or (kinds <= FLAT and not self._long)
 
     def find(self, value: Any, place: tuple[str | int, ...], depth: int = 1) -> Iterator[FieldError]:
         """Each place within `value` that MongoDB cannot keep."""
@@ -82,6 +119,8 @@ class _Inspection:
                 yield FieldError(
                     field=path(place), problem="is nested too deeply", allowed=f"up to {DEPTH} levels"
                 )
+                return
+            if isinstance(value, list) and self._are_harmless(value):
                 return
             for name, part in value.items() if isinstance(value, dict) else enumerate(value):
                 if isinstance(name, str) and "\0" in name:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -64,6 +64,11 @@ class Collector:
             self.basket.add(parcel.data)
         if self.basket.is_full and self.run is not None:
             self.run.interrupt(self.excuse)
+
+    async def send_all(self, batches: Sequence[Batch]) -> None:
+        """Keep the items of all."""
+        for batch in batches:
+            await self.send(batch)
 
 
 class Results:

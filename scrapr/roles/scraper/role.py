@@ -9,6 +9,7 @@ from scrapr.discovery.directory import Directory
 from scrapr.fetching.client import Client
 from scrapr.model.claim import ClaimRequest
 from scrapr.roles.scraper import http
+from scrapr.roles.scraper.courier import Courier
 from scrapr.roles.scraper.hosts import SharedHosts
 from scrapr.roles.scraper.isolation import Isolation
 from scrapr.roles.scraper.results import Results
@@ -42,7 +43,7 @@ async def build(
     store = Store(redis, settings)
     holder = Holder(config, store, claim, token=token)
     isolation = Isolation(settings)
-    tools = Tools(fetcher, datasource, isolation, store, settings)
+    tools = Tools(fetcher, Courier(datasource), isolation, store, settings)
     service = Service(holder, store, tools, directory)
     results = Results(tools, Shelf(redis, settings))
     starts = Starts(

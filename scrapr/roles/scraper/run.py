@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -15,7 +16,7 @@ from scrapr.model import times
 from scrapr.model.batch import Batch
 from scrapr.model.batch import Run as Ended
 from scrapr.model.claim import Claim
-from scrapr.model.errors import ScraprError, StaleEpoch, TooLarge, TooMany, Unavailable
+from scrapr.model.errors import Refused, ScraprError, StaleEpoch, TooLarge, TooMany, Unavailable
 from scrapr.model.rules import Removal
 from scrapr.roles.scraper import crawl, metrics
 from scrapr.roles.scraper.isolation import Isolation
@@ -36,6 +37,9 @@ class Sink(Protocol):
 
     async def send(self, parcel: Batch | Ended, /) -> object:
         """Return when it is durable."""
+
+    async def send_all(self, batches: Sequence[Batch], /) -> object:
+        """Return when all are durable; where they are refused, none of them is kept."""
 
 
 @dataclass(frozen=True)
@@ -218,34 +222,66 @@ class Run:
 
     async def _send_all(self) -> None:
         while (found := await self._queue.get()) is not None:
-            await self._send(found)
+            await self._send_together([found, *self._take_waiting()])
+
+    def _take_waiting(self) -> Iterator[Found]:
+        """The pages that were read while those before them were sent."""
+        while not self._queue.empty():
+            found = self._queue.get_nowait()
+            if found is None:
+                self._queue.put_nowait(None)
+                return
+            yield found
+
+    async def _send_together(self, all_found: Sequence[Found]) -> None:
+        try:
+            await self._send(all_found)
+        except StaleEpoch:
+            raise
+        except Refused:
+            if len(all_found) == 1:
+                raise
+            # Which page it is, tells sending them one by one; those before it are kept.
+            for found in all_found:
+                await self._send_together([found])
+            return
+        for found in all_found:
             if found.known is not None:
                 self._memory.learn(found.asked, found.known)
 
-    async def _send(self, found: Found) -> None:
-        """Hand over the items as the next batch, or as several where they are too large for one."""
-        number = self._progress.counts.batches + 1
+    async def _send(self, all_found: Sequence[Found]) -> None:
+        """Hand over pages as the next batches; one that is too large for a batch as several."""
+        first = self._progress.counts.batches + 1
+        batches = [self._pack(found, number) for number, found in enumerate(all_found, start=first)]
+        try:
+            await self._deliver(batches)
+        except TooLarge:
+            half = len(all_found[0].items) // 2
+            if len(all_found) > 1 or not half:
+                raise
+            found = all_found[0]
+            await self._send([replace(found, items=found.items[:half])])
+            await self._send([replace(found, items=found.items[half:])])
+            return
+        for found in all_found:
+            metrics.ITEMS.inc(len(found.items))
+            self._progress.counts = self._progress.counts.sent(len(found.items))
+
+    def _pack(self, found: Found, number: int) -> Batch:
+        # Copied past the validation, which would look at each value again: they are our own extraction's.
         names = tuple(self._progress.fields)
         update = {"data": found.items, "page": number, "source": found.url, "names": names}
-        try:
-            # Copied past the validation, which would look at each value again: they are our own extraction's.
-            await self._deliver(self._head.model_copy(update=update))
-        except TooLarge:
-            half = len(found.items) // 2
-            if not half:
-                raise
-            await self._send(replace(found, items=found.items[:half]))
-            await self._send(replace(found, items=found.items[half:]))
-            return
-        metrics.ITEMS.inc(len(found.items))
-        self._progress.counts = self._progress.counts.sent(len(found.items))
+        return self._head.model_copy(update=update)
 
-    async def _deliver(self, parcel: Batch | Ended) -> None:
+    async def _deliver(self, parcel: Sequence[Batch] | Ended) -> None:
         """Send until it is durable. Raises what the datasource refuses, which no later try would change."""
         failures = 0
         while True:
             try:
-                await self._tools.datasource.send(parcel)
+                if isinstance(parcel, Ended):
+                    await self._tools.datasource.send(parcel)
+                else:
+                    await self._tools.datasource.send_all(parcel)
             except (Unavailable, TooMany) as error:
                 failures += 1
                 metrics.DELAYED.inc()

@@ -70,6 +70,40 @@ async def test_every_wrong_place_is_named_and_nothing_is_stored(datasource: Any)
     assert await stored(datasource) == 0
 
 
+async def test_batches_that_come_together_are_kept_each_by_itself(datasource: Any, until: Any) -> None:
+    pages = [{"collection": "c", "data": [{"title": f"t{n}"}], "run": "r", "page": n} for n in (1, 2, 3)]
+    assert (await post(datasource, orjson.dumps(pages[1])))[0] == 200
+    status, answer = await post(datasource, orjson.dumps(pages))
+    assert status == 200
+    assert [each["duplicate"] for each in answer["receipts"]] == [False, True, False]
+    assert (await post(datasource, orjson.dumps(pages[2])))[1]["duplicate"] is True
+    await until(datasource.reduced)
+    assert await datasource.database["inbox"].count_documents({"run": "r"}) == 3
+    assert await datasource.database["records"].count_documents({}) == 3
+
+
+async def test_batches_that_come_together_are_refused_together(datasource: Any) -> None:
+    good = {"collection": "c", "data": [{"title": "a"}], "run": "r", "configuration": "x", "epoch": 1}
+    large = {**good, "page": 2, "data": [{"title": "b", "a": [1] * 2_000_000}]}
+    for wrong, status in (({**good, "data": [7]}, 422), (large, 413), ({"finished": True}, 422)):
+        assert (await post(datasource, orjson.dumps([good, wrong])))[0] == status
+    status, problem = await post(
+        datasource, orjson.dumps([good, {**good, "data": [7]}, {"collection": "a/b"}])
+    )
+    assert [each["field"] for each in problem["errors"]] == ["[1].data[0]", "[2].collection", "[2].data"]
+    assert (await post(datasource, b"[]"))[0] == 422
+    assert await stored(datasource) == 0
+
+
+async def test_a_late_holder_is_refused_in_company(datasource: Any) -> None:
+    late: Any = {"collection": "c", "data": [], "configuration": "x", "epoch": 1}
+    assert (await post(datasource, orjson.dumps({**late, "epoch": 2})))[0] == 200
+    before = await stored(datasource)
+    other = {**late, "configuration": "y"}
+    assert (await post(datasource, orjson.dumps([other, late])))[0] == 409
+    assert await stored(datasource) == before
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b'{"collection": NaN}', b'"\\ud800"', b'{"collection": 1e999}'])
 async def test_what_is_not_json_is_malformed(datasource: Any, body: bytes) -> None:
     status, problem = await post(datasource, body)

@@ -28,7 +28,7 @@ from scrapr.discovery.settings import DiscoverySettings
 from scrapr.fetching.client import Client
 from scrapr.fetching.settings import FetchSettings
 from scrapr.model import times
-from scrapr.model.batch import Batch, Receipt, Run
+from scrapr.model.batch import Batch, Receipt, Receipts, Run
 from scrapr.model.claim import Claim, ClaimRequest, Claims
 from scrapr.model.configuration import Configuration, Configurations, Scraper
 from scrapr.model.errors import ScraprError, StaleEpoch, TooLarge
@@ -161,6 +161,8 @@ class DatasourcePeer(PeerServer):
         self.batches: dict[tuple[str, int], Batch] = {}
         self.ends: list[Run] = []
         self.arrivals: list[float] = []
+        self.companies: list[int] = []
+        """How many batches came together, where it was more than one."""
         self.least_epoch = 0
         self.most_items = 1_000_000
         self.refusal: ScraprError | None = None
@@ -168,25 +170,35 @@ class DatasourcePeer(PeerServer):
         self.gate.set()
 
     def role(self) -> Role:
-        routes = (Route("POST", "/items", self._take, "Take a batch", body=Batch, answer=Receipt),)
+        routes = (Route("POST", "/items", self._take, "Take batches", body=Batch, answer=Receipt),)
         return Role(name="datasource", home="/collections", routes=routes)
 
-    async def _take(self, call: Call) -> Receipt:
+    async def _take(self, call: Call) -> Receipt | Receipts:
         value = await call.json()
         self.arrivals.append(asyncio.get_running_loop().time())
         await self.gate.wait()
         if self.refusal is not None:
             raise self.refusal
+        if isinstance(value, list):
+            batches = [self._read(each) for each in value]
+            self.companies.append(len(batches))
+            return Receipts(receipts=tuple(map(self._keep, batches)))
         if "finished" in value:
             run = Run.model_validate(value)
             self._check(run.epoch)
             self.ends.append(run)
             return Receipt(accepted=0, run=run.run)
+        return self._keep(self._read(value))
+
+    def _read(self, value: Any) -> Batch:
         batch = Batch.model_validate(value)
         self._check(batch.epoch)
-        assert batch.run is not None
         if len(batch.data) > self.most_items:
             raise TooLarge(f"{len(batch.data)} items")
+        return batch
+
+    def _keep(self, batch: Batch) -> Receipt:
+        assert batch.run is not None
         duplicate = (batch.run, batch.page) in self.batches
         self.batches.setdefault((batch.run, batch.page), batch)
         return Receipt(accepted=len(batch.data), duplicate=duplicate, run=batch.run)

@@ -195,6 +195,52 @@ async def test_the_next_page_is_fetched_while_the_last_is_handed_over(world: Wor
     assert world.datasource.titles() == ["t1", "t2", "t3", "t4"]
 
 
+async def test_pages_that_wait_for_the_datasource_travel_together(world: World, until: Until) -> None:
+    world.datasource.gate.clear()
+    for page in range(1, 5):
+        world.site.show(f"/{page}", [f"t{page}"], f"/{page + 1}")
+    world.site.show("/5", ["t5"])
+    await world.config.put(world.configuration())
+    async with world.scraper():
+
+        async def all_visited() -> bool:
+            return len(world.site.visits) == 5
+
+        await until(all_visited)
+        world.datasource.gate.set()
+
+        async def ended() -> bool:
+            return bool(world.datasource.ends)
+
+        await until(ended)
+    assert sum(world.datasource.companies) >= 3
+    assert world.datasource.titles() == ["t1", "t2", "t3", "t4", "t5"]
+    assert world.datasource.ends[0].pages == 5
+
+
+async def test_what_one_page_is_refused_for_does_not_hold_those_before_it(world: World, until: Until) -> None:
+    world.datasource.gate.clear()
+    world.datasource.most_items = 1
+    world.site.show("/1", ["t1"], "/2")
+    world.site.show("/2", ["t2"], "/3")
+    world.site.show("/3", ["t3", "t4"])
+    await world.config.put(world.configuration())
+    async with world.scraper():
+
+        async def all_visited() -> bool:
+            return len(world.site.visits) == 3
+
+        await until(all_visited)
+        world.datasource.gate.set()
+
+        async def ended() -> bool:
+            return bool(world.datasource.ends)
+
+        await until(ended)
+    assert world.datasource.titles() == ["t1", "t2", "t3", "t4"]
+    assert [page for _, page in sorted(world.datasource.batches)] == [1, 2, 3, 4]
+
+
 async def test_a_run_waits_when_the_datasource_falls_behind(world: World, until: Until) -> None:
     world.settings = world.settings.model_copy(update={"buffer": 2})
     world.datasource.gate.clear()

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scrapr.model.batch import Batch, Run
@@ -13,7 +13,7 @@ from scrapr.model.validation import read_json
 from scrapr.roles.datasource.intake import DEPTH, understand
 
 
-def read(text: str | bytes) -> Batch | Run:
+def read(text: str | bytes) -> Batch | Run | tuple[Batch, ...]:
     body = text.encode() if isinstance(text, str) else text
     return understand(read_json(body), body)
 
@@ -110,6 +110,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(st.dictionaries(st.sampled_from(["title", "$set", "a.b", ""]), JSON, max_size=3), max_size=3))
 def test_all_other_json_objects_are_taken_as_they_are(items: Any) -> None:
     body = orjson.dumps({"collection": "c", "data": items})
