@@ -10,7 +10,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-cluster lint types architecture check bench-flow bench-engine bench-extraction bench-cluster docs lock image push clean
+.PHONY: help install demo test test-cluster lint types architecture check bench-flow bench-engine bench-extraction bench-data bench-cluster docs lock image push clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -57,6 +57,9 @@ bench-extraction: $(INSTALLED) ## Measure extraction by configuration against le
 
 bench-cluster: $(INSTALLED) ## Measure a cluster of three Docker engines (root; ROUNDS=5)
 	$(BIN)/python -m bench.cluster $(ROUNDS)
+
+bench-data: $(INSTALLED) ## Measure the data's way beside raw floors (OPTIONS='--rows posting stream')
+	$(BIN)/python -m bench.data $(OPTIONS)
 
 docs: $(INSTALLED) ## Write the reference pages anew
 	$(BIN)/python -m docs.reference

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import bson
@@ -20,6 +20,7 @@ from scrapr.roles.datasource.bounds import Bounds
 from scrapr.roles.datasource.merge import key_of
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.datasource.standing import Effect, End, Page
+from scrapr.runtime.convoy import Convoy
 from scrapr.storage.mongo import Database, Document, translated
 
 log = structlog.get_logger()
@@ -28,6 +29,14 @@ DOCUMENT_MOST = 16 * 2**20 - 64 * 2**10
 ENDS_MOST = 100
 DUPLICATE = 11000
 """MongoDB's code for an `_id` that is there already."""
+
+
+@dataclass(eq=False)
+class _Post:
+    """What one request brought; `old` are the indexes of those that are there already."""
+
+    documents: Sequence[RawBSONDocument]
+    old: set[int] = field(default_factory=set)
 
 
 class Inbox:
@@ -40,6 +49,7 @@ class Inbox:
         self._runs = database["runs"]
         self._settings = settings
         self._bounds = Bounds(database, settings)
+        self._convoy: Convoy[_Post] = Convoy(self._write, most=DOCUMENT_MOST)
 
     async def accept(self, given: Batch | Run) -> Receipt:
         """Keep a batch or a run's end; durable when this returns. A replay is acknowledged again.
@@ -117,21 +127,29 @@ class Inbox:
     async def _insert(self, given: Sequence[Document]) -> list[bool]:
         """Whether each document is new here."""
         # Each is encoded once, and all before any is sent.
-        encoded = [_encode(document) for document in given]
-        old: set[int] = set()
+        post = _Post([_encode(document) for document in given])
+        await self._convoy.join(post, sum(len(document.raw) for document in post.documents))
+        for index in post.old:
+            await self._check_replay(given[index])
+        metrics.BATCHES.labels("duplicate").inc(len(post.old))
+        metrics.BATCHES.labels("new").inc(len(given) - len(post.old))
+        return [index not in post.old for index in range(len(given))]
+
+    async def _write(self, posts: Sequence[_Post]) -> None:
+        """Write what came at the same time at once: it becomes durable together."""
+        places = [(post, index) for post in posts for index in range(len(post.documents))]
         try:
             with translated():
-                await self.batches.insert_many(encoded, ordered=False)
+                await self.batches.insert_many(
+                    [post.documents[index] for post, index in places], ordered=False
+                )
         except BulkWriteError as error:
             problems = error.details["writeErrors"]
             if any(each["code"] != DUPLICATE for each in problems):
                 raise
-            old = {each["index"] for each in problems}
-        for index in old:
-            await self._check_replay(given[index])
-        metrics.BATCHES.labels("duplicate").inc(len(old))
-        metrics.BATCHES.labels("new").inc(len(given) - len(old))
-        return [index not in old for index in range(len(given))]
+            for each in problems:
+                post, index = places[each["index"]]
+                post.old.add(index)
 
     async def _check_replay(self, document: Document) -> None:
         """Refuse what only has the id of something else: acknowledged as a replay, it would be lost."""

@@ -125,8 +125,9 @@ async def running(
         url = await stack.enter_async_context(
             serving(built, WebSettings(token=token), lifecycle, port=0, close=1)
         )
-        http = await stack.enter_async_context(open_session(ClientSettings(tries=1, timeout=30), TOKEN))
-        client = DatasourceClient(Transport(http, at(url), ClientSettings(tries=1)))
+        patient = ClientSettings(tries=1, timeout=60)
+        http = await stack.enter_async_context(open_session(patient, TOKEN))
+        client = DatasourceClient(Transport(http, at(url), patient))
         group = await stack.enter_async_context(asyncio.TaskGroup())
         replica = Datasource(url, client, http, database, built, group)
         try:
