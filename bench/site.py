@@ -214,7 +214,7 @@ def server_name(*, delay: float = 0.0) -> str:
 
 
 def _await(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < deadline:
         try:
             urllib.request.urlopen(url, timeout=2).close()
