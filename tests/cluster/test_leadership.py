@@ -6,7 +6,7 @@ import pytest
 
 from tests.cluster.world import World, wait_for
 
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(600)
 
 
 def test_another_leads_when_the_leader_is_killed(world: World) -> None:
@@ -16,7 +16,7 @@ def test_another_leads_when_the_leader_is_killed(world: World) -> None:
     wait_for(lambda: world.claims()[first])
     world.orchestrate("second")
     [before] = world.tasks("scraper-led")
-    assert world.get("second", "/pools")["leader"] == "first"
+    wait_for(lambda: world.get("second", "/pools")["leader"] == "first")
     world.orchestrators["first"].kill()
     second = world.post("led-2", pool="led")
     wait_for(lambda: world.claims()[second])

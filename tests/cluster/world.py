@@ -28,7 +28,7 @@ from tests.conftest import find, find_free_port
 T = TypeVar("T")
 TOKEN = "of-the-cluster"
 NETWORK = "scrapr-test"
-PATIENCE = 90.0
+PATIENCE = 180.0
 SITE = Path(__file__).parents[2] / "scrapr/demo/site"
 
 
