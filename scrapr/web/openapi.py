@@ -82,7 +82,10 @@ def _responses(route: Route, references: Mapping[type[BaseModel], Any]) -> dict[
     }
     good: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}
     if route.answer:
-        good["content"] = {"application/json": {"schema": references[route.answer]}}
+        good["content"] = {
+            "application/json": {"schema": references[route.answer]},
+            **{each: {"schema": {"type": "string"}} for each in route.also},
+        }
     return {str(route.status): good} | {
         str(status): {
             "description": HTTPStatus(status).phrase,

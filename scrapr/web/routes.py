@@ -28,6 +28,8 @@ class Route:
     query: type[BaseModel] | None = None
     body: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
+    also: tuple[str, ...] = ()
+    """Media types in which the answer is told, too, if asked for."""
     status: int = 200
     refusals: tuple[int, ...] = ()
     """Statuses of the problems that this route answers with, beside 400, 422 and 503."""

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from functools import lru_cache
+from typing import Any
 
 from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
-from scrapr.model.errors import FieldError, Invalid, NotAcceptable
-from scrapr.roles.endpoint import answer, demand, encodings, query, spelling
+from scrapr.model.errors import NotAcceptable, Unavailable
+from scrapr.roles.endpoint import answer, demand, describing, encodings, query, spelling
 from scrapr.roles.endpoint.answer import Answer
+from scrapr.roles.endpoint.demand import Demand
 from scrapr.roles.endpoint.export import Export
 from scrapr.roles.endpoint.formats import kinds
+from scrapr.roles.endpoint.formats.kinds import Format
 from scrapr.roles.endpoint.making import Asked, Maker
 from scrapr.roles.endpoint.mirror import Mirror
 from scrapr.roles.endpoint.mirrored import Mirrored
-from scrapr.roles.endpoint.query import Page, Shape
+from scrapr.roles.endpoint.past import Past
+from scrapr.roles.endpoint.query import Copy, Page, Shape
 from scrapr.roles.endpoint.settings import EndpointSettings
 from scrapr.web.ready import Ready
 
@@ -26,16 +31,22 @@ TIMESTAMP = "timestamp"
 
 
 class Answers:
-    """Every answer comes from this process's memory; no other process is asked.
+    """Every answer comes from this process's memory; no other process is asked, but for a past that it lacks.
 
     `places` leads from requests' targets, as they were written, to the collections that they are about.
     """
 
     def __init__(
-        self, mirror: Mirror, maker: Maker, places: dict[str, Mirrored], settings: EndpointSettings
+        self,
+        mirror: Mirror,
+        maker: Maker,
+        past: Past,
+        places: dict[str, Mirrored],
+        settings: EndpointSettings,
     ) -> None:
         self._mirror = mirror
         self._maker = maker
+        self._past = past
         self._places = places
         self._settings = settings
 
@@ -56,10 +67,14 @@ class Answers:
 
         Raises `Invalid`, `NotAcceptable`, or `Unavailable` for what was never seen.
         """
-        if mirrored.copy is None:
-            await mirrored.arrive(self._settings.wait)
+        await mirrored.arrive(self._settings.wait)
+        parameters = dict(request.query)
+        chosen = kinds.choose(parameters.get("format"), request.headers.get("Accept", ""))
+        wish = demand.read(parameters, shape, chosen)
+        if wish.at is not None:
+            mirrored = await self._past.of(mirrored, wish.at)
         age = mirrored.age
-        asked = self._read(request, mirrored, shape, stale=age > self._settings.stale_after)
+        asked = self._ask(request, mirrored, shape, chosen, wish, stale=age > self._settings.stale_after)
         made = self._recall(asked) or await self._make(asked)
         if isinstance(made, Export):
             return await made.send(request)
@@ -70,18 +85,30 @@ class Answers:
             return web.Response(status=304, headers=answer.bodiless(headers))
         return web.Response(body=made.body, headers=headers)
 
-    def _read(self, request: web.Request, mirrored: Mirrored, shape: Shape, *, stale: bool) -> Asked:
-        parameters, headers = dict(request.query), request.headers
-        accept, encoded = headers.get("Accept", ""), headers.get("Accept-Encoding", "")
-        chosen = kinds.choose(parameters.get("format"), accept)
-        wish = demand.read(parameters, shape, chosen)
-        if wish.at is not None:
-            raise Invalid(FieldError(field="at", problem="is not answered by this version", allowed="no at"))
+    async def describe(self, mirrored: Mirrored) -> tuple[Copy, dict[str, Any]]:
+        """The JSON Schema of the collection's items, and of which copy. Raises `Unavailable`."""
+        await mirrored.arrive(self._settings.wait)
+        copy = mirrored.copy
+        if copy is None:
+            raise Unavailable(f"The collection {mirrored.name!r} is being replaced")
+        observed = await asyncio.to_thread(self._mirror.schema, copy.table)
+        return copy, describing.schema(mirrored.name, copy, observed)
+
+    def _ask(
+        self,
+        request: web.Request,
+        mirrored: Mirrored,
+        shape: Shape,
+        chosen: Format,
+        wish: Demand,
+        *,
+        stale: bool,
+    ) -> Asked:
         known = self._mirror.fields(mirrored.copy.table) if mirrored.copy else ()
         if known:
-            spelling.check(wish.selection, {*known, TIMESTAMP}, parameters=parameters)
-        key = (request.raw_path, _wanted(accept, encoded), stale)
-        return Asked(request, mirrored, shape, chosen, encodings.choose(encoded), wish, key)
+            spelling.check(wish.selection, {*known, TIMESTAMP}, parameters=request.query)
+        wanted = _wanted(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
+        return Asked(request, mirrored, shape, chosen, wanted[1], wish, (request.raw_path, wanted, stale))
 
     async def _make(self, asked: Asked) -> Answer | Export:
         mirrored = asked.mirrored

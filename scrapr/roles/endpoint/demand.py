@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 
-from scrapr.model.errors import FieldError, Invalid
-from scrapr.model.times import cut
 from scrapr.model.validation import parse
 from scrapr.roles.endpoint import selection
 from scrapr.roles.endpoint.formats import kinds
 from scrapr.roles.endpoint.formats.kinds import Format
-from scrapr.roles.endpoint.query import VERSION_MOST, Shape
+from scrapr.roles.endpoint.query import Shape
 from scrapr.roles.endpoint.selection import RESERVED, After, Selection
 
 SELECTING = frozenset({"sort", "fields", "q"})
 FEED = 100
 """Items of a feed, if no number is asked for."""
-AT_ALLOWED = "a version, as 120, or a time, as 2026-01-31T12:00:00Z"
 
 
 @dataclass(frozen=True)
@@ -33,7 +30,7 @@ class Demand:
     @property
     def first(self) -> bool:
         """Whether it is the beginning of all items, which many ask for."""
-        return self.selection.plain and not self.selection.fields and self.after is None and self.at is None
+        return self.selection.plain and not self.selection.fields and self.after is None
 
 
 def read(asked: Mapping[str, str], shape: Shape, chosen: Format) -> Demand:
@@ -51,19 +48,4 @@ def read(asked: Mapping[str, str], shape: Shape, chosen: Format) -> Demand:
     if wish.cursor is not None:
         after = After((), wish.cursor)
     limit = FEED if chosen is kinds.RSS and wish.limit is None else wish.limit
-    return Demand(wanted, after, limit, None if wish.at is None else read_at(wish.at))
-
-
-def read_at(text: str) -> int | datetime:
-    """A version or a time; a time without a zone is in UTC. Raises `Invalid`."""
-    if text.isascii() and text.isdigit():
-        if len(text) < 20 and int(text) <= VERSION_MOST:
-            return int(text)
-    else:
-        try:
-            at = datetime.fromisoformat(text)
-        except ValueError:
-            pass
-        else:
-            return cut(at if at.tzinfo else at.replace(tzinfo=UTC))
-    raise Invalid(FieldError(field="at", problem="is neither a version nor a time", allowed=AT_ALLOWED))
+    return Demand(wanted, after, limit, wish.at)

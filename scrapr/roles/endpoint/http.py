@@ -12,10 +12,11 @@ from yarl import URL
 from scrapr.model.change import Changes
 from scrapr.model.collection import NAME, near
 from scrapr.model.configuration import Configurations
-from scrapr.model.errors import FieldError, NotFound, Unavailable
+from scrapr.model.errors import Conflict, FieldError, NotFound, Unavailable
 from scrapr.model.times import Time
-from scrapr.roles.endpoint import query, stream
+from scrapr.roles.endpoint import describing, query, stream
 from scrapr.roles.endpoint.answers import Answers
+from scrapr.roles.endpoint.formats import kinds
 from scrapr.roles.endpoint.inputs import Inputs, given
 from scrapr.roles.endpoint.mirrored import Mirrored
 from scrapr.roles.endpoint.peers import FORWARDED, Peers
@@ -25,6 +26,8 @@ from scrapr.roles.endpoint.settings import EndpointSettings
 from scrapr.roles.endpoint.stream import Streams
 from scrapr.web.call import PREFIX, Call
 from scrapr.web.routes import Route
+
+DOCUMENTS = tuple(each.media_type for each in kinds.ALL if each is not kinds.JSON)
 
 
 class ChangesQuery(BaseModel):
@@ -67,7 +70,7 @@ def routes(
 ) -> tuple[Route, ...]:
     """All routes of the role."""
     shapes = query.shapes(settings)
-    readers = _Readers(service, answers, inputs, peers, streams, shapes, stale_after=settings.stale_after)
+    readers = _Readers(service, answers, inputs, peers, streams, shapes, settings)
     return (
         Route(
             "GET",
@@ -76,7 +79,8 @@ def routes(
             "The items of the only collection, or of the one in the query; ?input.{name}= chooses inputs",
             query=shapes.only[1].wish,
             answer=Items,
-            refusals=(404, 429),
+            also=DOCUMENTS,
+            refusals=(404, 406, 429),
         ),
         Route(
             "GET",
@@ -92,7 +96,8 @@ def routes(
             "A collection's items, page by page, in the order of their creation; ?input.{name}= chooses inputs",
             query=shapes.items[1].wish,
             answer=Items,
-            refusals=(404, 429),
+            also=DOCUMENTS,
+            refusals=(404, 406, 429),
         ),
         Route(
             "GET",
@@ -101,6 +106,20 @@ def routes(
             "A collection's changes after a version; with `Accept: text/event-stream` all that come, as they come",
             query=ChangesQuery,
             answer=Changes,
+            refusals=(404, 409),
+        ),
+        Route(
+            "GET",
+            "/collections/{collection}/schema",
+            readers.schema,
+            "The JSON Schema (2020-12) of a collection's items, as observed",
+            refusals=(404,),
+        ),
+        Route(
+            "GET",
+            "/collections/{collection}/openapi.json",
+            readers.openapi,
+            "The OpenAPI document of one collection",
             refusals=(404,),
         ),
         Route("GET", "/configurations", readers.configurations, "What is claimed", answer=Configurations),
@@ -116,8 +135,7 @@ class _Readers:
         peers: Peers,
         streams: Streams,
         shapes: Shapes,
-        *,
-        stale_after: float,
+        settings: EndpointSettings,
     ) -> None:
         self._service = service
         self._answers = answers
@@ -125,7 +143,8 @@ class _Readers:
         self._peers = peers
         self._streams = streams
         self._shapes = shapes
-        self._stale_after = stale_after
+        self._stale_after = settings.stale_after
+        self._public_url = settings.url
 
     async def items(self, call: Call) -> web.StreamResponse:
         """The items of a collection, whoever serves it."""
@@ -137,12 +156,9 @@ class _Readers:
         return await self._give(call, name, self._shapes.only[call.versioned])
 
     async def _give(self, call: Call, name: str, shape: Shape) -> web.StreamResponse:
-        mirrored = self._service.collections.get(name)
-        if mirrored is None:
-            found = await self._find(call, name, "items")
-            if not isinstance(found, Mirrored):
-                return found
-            mirrored = found
+        mirrored = self._service.collections.get(name) or await self._find(call, name, "items")
+        if not isinstance(mirrored, Mirrored):
+            return mirrored
         if given(call.request.query):
             return await self._inputs.give(call, name, shape)
         return await self._answers.give(call.request, mirrored, shape)
@@ -160,12 +176,42 @@ class _Readers:
             if not isinstance(found, Mirrored):
                 return found
         try:
-            return await self._service.datasource.changes(name, since=wish.since, limit=wish.limit)
+            told = await self._service.datasource.changes(name, since=wish.since, limit=wish.limit)
         except NotFound:
             # Its endpoint is here and nothing was reduced into it yet.
-            return Changes(
-                collection=name, since=wish.since, version=wish.since, latest=wish.since, changes=()
+            told = Changes(collection=name, since=wish.since, version=0, latest=0, changes=())
+        if wish.since > told.latest:
+            raise Conflict(
+                f"{name} is at version {told.latest}, not yet at {wish.since}: it began anew, or the version is "
+                "another collection's. Read its items, and go on from their version",
+                fields=(FieldError(field="since", problem="is ahead", allowed=f"0 to {told.latest}"),),
             )
+        return told
+
+    async def schema(self, call: Call) -> web.StreamResponse:
+        """What the items of a collection are like."""
+        mirrored = await self._here_or_there(call, "schema")
+        if not isinstance(mirrored, Mirrored):
+            return mirrored
+        copy, schema = await self._answers.describe(mirrored)
+        body = orjson.dumps(schema)
+        headers = {"X-Collection-Version": str(copy.version)}
+        return web.Response(body=body, content_type="application/schema+json", headers=headers)
+
+    async def openapi(self, call: Call) -> web.StreamResponse:
+        """How a collection may be asked for its items."""
+        mirrored = await self._here_or_there(call, "openapi.json")
+        if not isinstance(mirrored, Mirrored):
+            return mirrored
+        copy, schema = await self._answers.describe(mirrored)
+        server = self._public_url or str(call.request.url.origin())
+        page = self._shapes.items[1].wish
+        document = describing.openapi(mirrored.name, schema, page, version=copy.version, server=server)
+        return web.Response(body=orjson.dumps(document), content_type="application/json")
+
+    async def _here_or_there(self, call: Call, what: str) -> Mirrored | web.StreamResponse:
+        name = call.place("collection")
+        return self._service.collections.get(name) or await self._find(call, name, what)
 
     async def _stream(self, call: Call) -> web.StreamResponse:
         name = call.place("collection")

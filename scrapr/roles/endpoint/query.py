@@ -14,6 +14,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from scrapr.model.collection import Name
 from scrapr.model.item import Item
+from scrapr.model.moment import Moment
 from scrapr.model.times import Time, show
 from scrapr.model.validation import wrong
 from scrapr.roles.endpoint import terms
@@ -64,7 +65,7 @@ class Wish(BaseModel):
     sort: str | None = Field(None, description="fields to sort by, as price,-title")
     fields: str | None = Field(None, description="fields to tell, as title,price")
     q: str | None = Field(None, description=f"text to be found: {terms.ALLOWED}")
-    at: str | None = Field(None, description="the collection as it was: a version, or a time")
+    at: Moment | None = Field(None, description="the collection as it was: a version, or a time")
     format: Literal[FORMATS] | None = Field(None, description="the format, in place of Accept")  # type: ignore[valid-type] # a tuple of names, as typing allows
 
 

@@ -17,6 +17,7 @@ from scrapr.roles.endpoint.indexer import Indexer
 from scrapr.roles.endpoint.inputs import Inputs
 from scrapr.roles.endpoint.making import Maker
 from scrapr.roles.endpoint.mirror import Mirror
+from scrapr.roles.endpoint.past import Past
 from scrapr.roles.endpoint.peers import Peers
 from scrapr.roles.endpoint.rooms import Rooms
 from scrapr.roles.endpoint.service import Service
@@ -62,7 +63,8 @@ async def build(
         token=token,
     )
     indexer = Indexer(mirror, settings)
-    answers = Answers(mirror, Maker(mirror, indexer, settings), service.places, settings)
+    past = Past(datasource, mirror, settings)
+    answers = Answers(mirror, Maker(mirror, indexer, settings), past, service.places, settings)
     scrapers = ScraperClient(config.transport.toward(directory.locate("scraper")))
     peers = Peers(
         directory,
@@ -85,6 +87,7 @@ async def build(
             Loop("keep", service.keep),
             Loop("index", indexer.index_columns),
             Loop("index-text", indexer.index_texts),
+            Loop("load-past", past.load),
             Loop("audience", audience.tend),
         ),
         quick=answers.quick,

@@ -26,6 +26,7 @@ class EndpointSettings(BaseModel):
     url: str = Field(
         "", description="URL under which clients reach the endpoints, for links in feeds; empty: as asked"
     )
+    pasts: int = Field(4, ge=1, le=64, description="collections as they were that are kept at once")
     exports: int = Field(4, ge=1, le=64, description="whole collections that are told at once")
     ready: int = Field(64, ge=0, le=10_000, description="answers kept ready for each collection at most")
     wait: float = Field(

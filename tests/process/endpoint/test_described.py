@@ -1,0 +1,134 @@
+"""What a collection says of itself, held against what it answers; and the collection as it was."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import jsonschema_rs
+import pytest
+import schemathesis
+from hypothesis import given, settings
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Err
+from schemathesis.specs.openapi import checks
+
+from tests.conftest import Until
+from tests.process.endpoint.world import Endpoint, World
+
+CHECKS = [
+    checks.status_code_conformance,
+    checks.content_type_conformance,
+    checks.response_schema_conformance,
+    checks.unsupported_method,
+    not_a_server_error,
+]
+"""Which texts are right JSON Schema cannot say: a list of fields, a cursor."""
+ODD = {"price": 2, "note": None, "size": {"w": 1.5, "names": ["a"]}, "odd[x]": 1, "limit": 3}
+
+
+@pytest.fixture
+async def endpoint(world: World, until: Until) -> Endpoint:
+    """An endpoint whose collection has four items of different kinds."""
+    endpoint = await world.start_endpoint(check=3600, wait=30)
+    await world.add("letters")
+    await world.send("letters", "a", price=1, item="one")
+    await world.send("letters", "b", "c", **ODD)
+    await world.send("letters", "d", price=1.5, note="x")
+    await until(lambda: _is_at(endpoint, 4))
+    return endpoint
+
+
+async def _is_at(endpoint: Endpoint, version: int) -> bool:
+    return bool((await endpoint.page("letters"))["version"] == version)
+
+
+async def test_each_item_fits_the_schema_that_was_observed(endpoint: Endpoint) -> None:
+    told = await endpoint.get("/v1/collections/letters/schema")
+    assert told.headers["Content-Type"].startswith("application/schema+json")
+    schema = told.json
+    jsonschema_rs.meta.validate(schema)
+    fits = jsonschema_rs.validator_for(schema)
+    items = (await endpoint.page("letters"))["items"]
+    assert all(fits.is_valid(item) for item in items)
+    assert schema["required"] == ["price", "timestamp", "title"]
+    assert schema["properties"]["price"] == {"type": "number"}
+    assert schema["properties"]["note"] == {"type": ["null", "string"]}
+    assert schema["properties"]["items"] == {"type": "array", "items": {"type": "string"}}
+    assert not fits.is_valid({**items[0], "price": "cheap"})
+    assert (await endpoint.get("/v1/collections/leters/schema")).status == 404
+
+
+async def test_what_openapi_says_of_a_collection_holds_for_whatever_is_asked(endpoint: Endpoint) -> None:
+    document = (await endpoint.get("/v1/collections/letters/openapi.json")).json
+    names = {each["name"] for each in document["paths"]["/v1/collections/letters/items"]["get"]["parameters"]}
+    assert {
+        "q",
+        "at",
+        "price",
+        "price[lte]",
+        "title[contains]",
+        "limit",
+        "limit[eq]",
+        "note[exists]",
+    } <= names
+    await asyncio.to_thread(_explore, document, endpoint.url)
+
+
+async def test_what_openapi_says_of_the_role_holds_for_whatever_is_asked(endpoint: Endpoint) -> None:
+    document = (await endpoint.get("/openapi.json")).json
+    paths = {path: document["paths"][path] for path in ("/v1/items", "/v1/collections/{collection}/changes")}
+    await asyncio.to_thread(_explore, {**document, "paths": paths}, endpoint.url)
+
+
+def _explore(document: dict[str, Any], url: str) -> None:
+    """Ask in many ways; each answer must be one that is described."""
+    schema = schemathesis.openapi.from_dict(document)
+    for operation in schema.get_all_operations():
+        if isinstance(operation, Err):
+            raise operation.err()
+
+        @settings(max_examples=30)
+        @given(case=operation.ok().as_strategy())
+        def ask(case: schemathesis.Case[Any]) -> None:
+            case.call_and_validate(base_url=url, checks=CHECKS)
+
+        ask()
+
+
+async def test_a_collection_is_told_as_it_was_at_a_version_or_a_time(
+    world: World, endpoint: Endpoint, until: Until
+) -> None:
+    before = await endpoint.get("/v1/items")
+    await world.send("letters", "d", price=9)
+    await world.scrape("letters", "a", "d", "e")
+    await until(lambda: _is_newer(endpoint, 6))
+    then = await endpoint.page("letters", "?at=4")
+    assert then["items"] == before.json["items"]
+    assert (then["version"], then["total"]) == (4, 4)
+    sorted_then = await endpoint.page("letters", "?at=4&sort=-price&fields=title&limit=2")
+    assert sorted_then["items"] == [{"title": "c"}, {"title": "b"}]
+    assert [each["title"] for each in (await endpoint.page("letters", "?at=1"))["items"]] == ["a"]
+    found = await endpoint.page("letters", "?at=4&q=one")
+    assert [each["title"] for each in found["items"]] == ["a"]
+    csv = await endpoint.get("/v1/items?at=4&format=csv&fields=title")
+    assert csv.body.split() == [b"title", b"a", b"b", b"c", b"d"]
+    time = before.json["items"][-1]["timestamp"]
+    assert (await endpoint.page("letters", f"?at={time}"))["items"] == before.json["items"]
+    known = await endpoint.get(
+        "/v1/items?at=4", If_None_Match=(await endpoint.get("/v1/items?at=4")).headers["ETag"]
+    )
+    assert known.status == 304
+    assert (await endpoint.get("/v1/items?at=400")).status == 422
+    assert (await endpoint.get("/v1/items?at=soon")).json["errors"][0]["field"] == "at"
+
+
+async def _is_newer(endpoint: Endpoint, version: int) -> bool:
+    return bool((await endpoint.page("letters"))["version"] > version)
+
+
+async def test_who_is_ahead_of_a_collection_is_told_so(endpoint: Endpoint) -> None:
+    ahead = await endpoint.get("/v1/collections/letters/changes?since=500")
+    assert ahead.status == 409
+    assert "at version 4" in ahead.json["detail"]
+    assert (await endpoint.get("/v1/collections/letters/changes?since=4")).json["changes"] == []
