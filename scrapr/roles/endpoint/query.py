@@ -208,11 +208,11 @@ def tag(copy: Copy, format_name: str, *, stale: bool) -> str:
 def cache_control(ttl: int, *, most: int, shared: bool = True) -> str:
     """How long caches may answer unasked: a sixtieth of the time between two runs, `most` seconds at most.
 
-    So what they add to the age that the items have anyway is of no weight.
+    So what they add to the age that the items have anyway is of no weight. A cache that many share asks each second.
     """
     seconds = min(max(1, ttl // 60), most)
     scope = "public" if shared else "private"
-    return f"{scope}, max-age={seconds}, stale-while-revalidate={seconds}, stale-if-error=86400"
+    return f"{scope}, max-age={seconds}, s-maxage={min(1, seconds)}, stale-if-error=86400"
 
 
 def moment(seconds: float) -> datetime:

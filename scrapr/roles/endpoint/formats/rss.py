@@ -77,12 +77,17 @@ def _element(name: str, text: str) -> str:
 
 
 def _first(item: dict[str, Any], names: Sequence[str]) -> str:
-    found = (item[name] for name in names if isinstance(item.get(name), str))
-    return next((text for text in found if text.strip()), "")
+    return next((text for text in _texts({name: item.get(name) for name in names})), "")
 
 
 def _texts(item: dict[str, Any]) -> Iterator[str]:
-    return (value for name, value in item.items() if isinstance(value, str) and name != "timestamp")
+    """What can be read in the fields' texts."""
+    found = (
+        FORBIDDEN.sub("", value).strip()
+        for name, value in item.items()
+        if isinstance(value, str) and name != "timestamp"
+    )
+    return (text for text in found if text)
 
 
 def _link(item: dict[str, Any]) -> str | None:
