@@ -133,6 +133,7 @@ async def _orchestrator(ground: Ground) -> Role:
     fleet = Processes(ground.settings.fleet.socket)
     return await role.build(
         config=ground.config,
+        datasource=ground.datasource,
         fleet=fleet,
         settings=ground.settings.orchestrator,
         fleet_settings=ground.settings.fleet,
@@ -149,6 +150,7 @@ async def _orchestrator_of_cluster(ground: Ground) -> Role:
 
     return await role.build_for_cluster(
         config=ground.config,
+        datasource=ground.datasource,
         fleet=await ground.stack.enter_async_context(swarm.connected(fleet.engine, stack=fleet.stack)),
         settings=ground.settings.orchestrator,
         fleet_settings=fleet,
@@ -210,7 +212,12 @@ ROLES: Mapping[str, Entry] = {
     ),
     "endpoint": Entry(3002, ("redis", "config", "datasource"), "the public API", _endpoint),
     "config": Entry(3003, ("mongo", "redis"), "configurations, claims, pools", _config),
-    "orchestrator": Entry(3004, ("redis", "config", "fleet"), "pools with enough replicas", _orchestrator),
+    "orchestrator": Entry(
+        3004,
+        ("redis", "config", "datasource", "fleet"),
+        "pools with enough replicas, the dashboard",
+        _orchestrator,
+    ),
 }
 
 

@@ -41,6 +41,13 @@ class ConfigClient:
             if (after := page.next) is None:
                 return
 
+    async def page(
+        self, *, collection: str | None = None, after: str | None = None, limit: int
+    ) -> Configurations:
+        """A page of configurations in the order of their creation, after the one with the id `after`."""
+        query = {"collection": collection, "after": after, "limit": limit}
+        return await self.transport.get(Configurations, "/v1/configurations", query)
+
     async def replace(self, identity: str, draft: Draft | dict[str, Any]) -> Configuration:
         """Change a configuration; its revision grows if anything is different."""
         return await self.transport.send("PUT", Configuration, f"/v1/configurations/{identity}", draft)

@@ -18,7 +18,7 @@ from scrapr.model.moment import show_moment
 from scrapr.model.quarantine import Quarantine, Replay, Replayed
 from scrapr.model.rebuild import Rebuild
 from scrapr.model.record import Records
-from scrapr.model.state import ConfigurationState, ConfigurationStates
+from scrapr.model.state import Condition, ConfigurationState, ConfigurationStates
 
 
 class DatasourceClient:
@@ -93,15 +93,28 @@ class DatasourceClient:
         """How the newest rebuild went, or goes."""
         return await self.transport.get(Rebuild, f"/v1/collections/{collection}/rebuild")
 
-    async def runs(self, *, configuration: str | None = None, limit: int = 20) -> tuple[Run, ...]:
+    async def runs(
+        self, *, configuration: str | None = None, collection: str | None = None, limit: int = 20
+    ) -> tuple[Run, ...]:
         """The newest runs."""
-        return (
-            await self.transport.get(Runs, "/v1/runs", {"configuration": configuration, "limit": limit})
-        ).runs
+        query = {"configuration": configuration, "collection": collection, "limit": limit}
+        return (await self.transport.get(Runs, "/v1/runs", query)).runs
 
     async def state(self, configuration: str) -> ConfigurationState:
         """How a configuration is."""
         return await self.transport.get(ConfigurationState, f"/v1/states/{configuration}")
+
+    async def states_page(
+        self,
+        *,
+        state: Condition | None = None,
+        collection: str | None = None,
+        after: str | None = None,
+        limit: int,
+    ) -> ConfigurationStates:
+        """A page of states by the configurations' ids, after the one of `after`."""
+        query = {"state": state, "collection": collection, "after": after, "limit": limit}
+        return await self.transport.get(ConfigurationStates, "/v1/states", query)
 
     async def states(self, *, collection: str | None = None) -> AsyncIterator[ConfigurationState]:
         """How all configurations are, or those of one collection, page by page."""

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from scrapr.client.config import ConfigClient
+from scrapr.client.datasource import DatasourceClient
 from scrapr.fleet.fleet import Fleet, Services
 from scrapr.fleet.nodes import Provider
 from scrapr.fleet.settings import FleetSettings, NodesSettings
-from scrapr.roles.orchestrator import http
+from scrapr.roles.orchestrator import http, page
 from scrapr.roles.orchestrator.cluster import Cluster
 from scrapr.roles.orchestrator.growing import Growing
 from scrapr.roles.orchestrator.leadership import Leadership
 from scrapr.roles.orchestrator.outfit import Outfit
+from scrapr.roles.orchestrator.overview import Lookout
 from scrapr.roles.orchestrator.service import Orchestrator
 from scrapr.roles.orchestrator.settings import OrchestratorSettings
 from scrapr.roles.orchestrator.shape import Shape
@@ -23,6 +25,7 @@ from scrapr.web.role import Role
 async def build(
     *,
     config: ConfigClient,
+    datasource: DatasourceClient,
     fleet: Fleet,
     settings: OrchestratorSettings,
     fleet_settings: FleetSettings,
@@ -39,7 +42,7 @@ async def build(
     return Role(
         name="orchestrator",
         home="/pools",
-        routes=http.routes(orchestrator),
+        routes=(*http.routes(orchestrator), *page.routes(Lookout(orchestrator, config, datasource))),
         loops=(
             Loop("feed", orchestrator.demand.listen),
             Loop("pools", orchestrator.demand.learn),
@@ -54,6 +57,7 @@ async def build(
 async def build_for_cluster(
     *,
     config: ConfigClient,
+    datasource: DatasourceClient,
     fleet: Services,
     settings: OrchestratorSettings,
     fleet_settings: FleetSettings,
@@ -86,7 +90,7 @@ async def build_for_cluster(
     return Role(
         name="orchestrator",
         home="/pools",
-        routes=http.routes(cluster),
+        routes=(*http.routes(cluster), *page.routes(Lookout(cluster, config, datasource))),
         loops=(
             Loop("feed", cluster.demand.listen),
             Loop("pools", cluster.demand.learn),

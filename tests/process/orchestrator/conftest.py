@@ -15,6 +15,7 @@ import aiohttp
 import pytest
 
 from scrapr.client.config import ConfigClient
+from scrapr.client.datasource import DatasourceClient
 from scrapr.client.settings import ClientSettings
 from scrapr.client.transport import Transport, at
 from scrapr.fleet import processes
@@ -165,6 +166,7 @@ async def _orchestrating(
         client = ConfigClient(Transport(session, at(config.url), ClientSettings(timeout=2)))
         built = await role.build(
             config=client,
+            datasource=DatasourceClient(client.transport),
             fleet=fleet,
             settings=OrchestratorSettings(**{"cooldown": 0.0, "settle": 0.1, **settings}),
             fleet_settings=FleetSettings(logs=logs),

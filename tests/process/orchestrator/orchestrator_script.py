@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from scrapr.client.config import ConfigClient
+from scrapr.client.datasource import DatasourceClient
 from scrapr.client.settings import ClientSettings
 from scrapr.client.transport import Transport, at, open_session
 from scrapr.fleet.processes import Processes
@@ -18,8 +19,10 @@ from scrapr.runtime.settings import DrainSettings
 async def orchestrate(socket: Path, config: str) -> None:
     """Reconcile until killed."""
     async with open_session(ClientSettings(), "") as session:
+        transport = Transport(session, at(config), ClientSettings())
         built = await role.build(
-            config=ConfigClient(Transport(session, at(config), ClientSettings())),
+            config=ConfigClient(transport),
+            datasource=DatasourceClient(transport),
             fleet=Processes(socket),
             settings=OrchestratorSettings(),
             fleet_settings=FleetSettings(),

@@ -1,0 +1,65 @@
+// The dashboard: asks the orchestrator for what it shows, again and again, and writes it with textContent alone, for all
+// that it shows came from pages that nobody here wrote.
+import { collection, lapse, overview } from "./views.js";
+
+const EVERY = 5000;
+const main = document.querySelector("#main");
+const contact = document.querySelector("#contact");
+let shown = "";
+let timer = 0;
+let asked = 0;
+
+function place() {
+  const [, kind, name] = location.hash.split("/");
+  if (kind === "collections" && name) {
+    const path = `overview/collections/${name}`;
+    return { path, draw: collection, title: `${decodeURIComponent(name)} · scrapr` };
+  }
+  const after = kind === "after" && name ? `?after=${name}` : "";
+  return { path: `overview${after}`, draw: overview, title: "scrapr" };
+}
+
+async function look() {
+  clearTimeout(timer);
+  const number = ++asked;
+  const here = place();
+  const url = `../v1/${here.path}`;
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(10000) });
+    const data = await answer.json();
+    if (number !== asked) return;
+    if (!answer.ok) throw new Error(data.detail || data.title);
+    show(here, url, data);
+  } catch (error) {
+    if (number !== asked) return;
+    contact.textContent = `No answer from the orchestrator: ${error.message}. What is shown is old.`;
+    contact.className = "notice";
+  }
+  timer = setTimeout(look, EVERY);
+}
+
+function show(here, url, data) {
+  const { at, ...rest } = data;
+  contact.className = "quiet";
+  contact.textContent = `as of ${new Date(at).toLocaleTimeString()}`;
+  document.querySelector("#json").href = url;
+  document.title = here.title;
+  const next = url + JSON.stringify(rest);
+  if (next !== shown) {
+    // What did not change is not written anew: a selection or a focus would be lost.
+    const focused = document.activeElement?.getAttribute("href");
+    main.replaceChildren(...here.draw(data));
+    if (focused) main.querySelector(`a[href="${CSS.escape(focused)}"]`)?.focus();
+    shown = next;
+  }
+  for (const time of main.querySelectorAll("time")) time.textContent = lapse(time, Date.now());
+}
+
+addEventListener("hashchange", () => {
+  if (location.hash === "#main") return;
+  main.focus();
+  scrollTo(0, 0);
+  look();
+});
+document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : look()));
+look();
