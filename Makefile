@@ -10,7 +10,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test test-cluster lint types architecture check bench-flow bench-engine bench-extraction bench-data bench-cluster docs lock image push clean
+.PHONY: help install demo test chaos test-cluster lint types architecture check bench-flow bench-engine bench-extraction bench-data bench-cluster docs lock image push clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -32,6 +32,9 @@ test: check $(INSTALLED) ## Run every check and every test that this machine can
 
 test-cluster: $(INSTALLED) ## Run all tests on Docker engines, the long ones, too (root; needs docker.io, iptables, iproute2)
 	$(BIN)/pytest tests/cluster
+
+chaos: $(INSTALLED) ## Break everything at random while data flows in (OPTIONS='--kills 20 --items 20000 --seed 7')
+	$(BIN)/pytest tests/chaos --kills 100 --items 100000 $(OPTIONS)
 
 check: lint types architecture ## Run every check that is no test
 

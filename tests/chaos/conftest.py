@@ -1,0 +1,104 @@
+"""How much chaos there is to be, and the town in which it happens."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.chaos import servers
+from tests.chaos.servers import Server
+from tests.chaos.town import Town, founded
+from tests.system.machine import wait_for
+
+REPORT = pytest.StashKey[list[str]]()
+ITEMS = 4000
+"""How many are posted unless the options say otherwise."""
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much chaos there is to be."""
+
+    seed: int
+    kills: int
+    """Of each role."""
+    items: int
+    patience: float
+    """Seconds after which all must be right again."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How much chaos."""
+    group = parser.getgroup("chaos")
+    group.addoption("--seed", type=int, default=None, help="of all that happens at random; it is shown")
+    group.addoption("--kills", type=int, default=None, help="how often each role is killed")
+    group.addoption("--items", type=int, default=None, help="how many items are posted meanwhile")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Only for whoever asks, and with more time: it breaks things, and waits until they are whole."""
+    asked = config.getoption("--kills", None) is not None
+    skipped = pytest.mark.skip(reason="chaos: asked for with --kills N, as `make chaos` does")
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.timeout(24 * 3600) if asked else skipped)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say aloud what was done, and the seed that does it again."""
+    for line in config.stash.get(REPORT, []):
+        terminalreporter.write_line(f"chaos: {line}")
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> list[str]:
+    """Lines that are shown at the end of all tests."""
+    return request.config.stash.setdefault(REPORT, [])
+
+
+@pytest.fixture(scope="session")
+def extent(request: pytest.FixtureRequest) -> Extent:
+    """As the options say."""
+    options = request.config
+    kills, items = options.getoption("--kills", None), options.getoption("--items", None)
+    seed = options.getoption("--seed", None)
+    found = Extent(
+        seed=random.SystemRandom().randrange(1_000_000) if seed is None else seed,
+        kills=kills or 0,
+        items=items or ITEMS,
+        patience=180.0,
+    )
+    options.stash.setdefault(REPORT, []).append(
+        f"the seed is {found.seed} (--seed {found.seed} does it again)"
+    )
+    return found
+
+
+@pytest.fixture
+def dice(extent: Extent, request: pytest.FixtureRequest) -> random.Random:
+    """Of this test, the same for the same seed."""
+    return random.Random(f"{extent.seed} {request.node.name}")
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Server, Server]]:
+    """A mongod, a replica set of one, and a Redis, which a test may kill and start again."""
+    folder = tmp_path_factory.mktemp("stores")
+    mongod, redis = servers.mongod(folder / "mongod"), servers.redis_server(folder / "redis")
+    with servers.running(mongod, redis):
+        wait_for(lambda: servers.answers_redis(redis))
+        servers.initiate([mongod])
+        yield mongod, redis
+
+
+@pytest.fixture(scope="module")
+def town(stores: tuple[Server, Server], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
+    """A town upon them, which the tests of a module share."""
+    mongod, redis = stores
+    mongo_url = f"mongodb://127.0.0.1:{mongod.port}/?replicaSet=rs0"
+    with founded(tmp_path_factory.mktemp("town"), mongo_url, f"redis://127.0.0.1:{redis.port}") as found:
+        yield found
