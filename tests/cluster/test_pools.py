@@ -30,7 +30,10 @@ def test_one_container_hosts_two_hundred_configurations(world: World) -> None:
     world.put_pool("scraper-many", slots=200)
     for number in range(200):
         world.post("many", pool="many", ttl=3600 + number)
-    stranger = world.cluster.manager.docker("service", "create", "-q", "--name", "stranger", TAG, "roles")
+    stranger = world.cluster.manager.docker(
+        "service", "create", "-q", "--replicas", "0", "--name", "stranger", TAG
+    )
+    version = world.cluster.manager.inspect("service", "stranger")[0]["Version"]["Index"]
     world.orchestrate()
     wait_for(lambda: world.get("config", "/pools")["pools"] and _claimed(world, "scraper-many") == 200)
     [task] = world.tasks("scraper-many")
@@ -41,10 +44,8 @@ def test_one_container_hosts_two_hundred_configurations(world: World) -> None:
     wait_for(lambda: _replicas(world, name) == 1)
     world.cluster.manager.docker("service", "rm", name)
     wait_for(lambda: [each for each in world.tasks("scraper-many") if each["name"] != task["name"]])
-    assert (
-        world.cluster.manager.docker("service", "ls", "-q", "--no-trunc", "--filter", "name=stranger")
-        == stranger
-    )
+    [found] = world.cluster.manager.inspect("service", "stranger")
+    assert (found["ID"], found["Version"]["Index"]) == (stranger, version)
     world.cluster.manager.docker("service", "rm", "stranger")
 
 
