@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-AT_ONCE = 200
+AT_ONCE = 100
 MASKED = b"\x81%c\0\0\0\0%s"
 """A text frame of a client up to 125 bytes, masked with zeros."""
 PING, PONG = b"\x81\x012", b"\x81\x81\0\0\0\0" + b"3"

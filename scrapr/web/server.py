@@ -26,6 +26,8 @@ from scrapr.web.routes import Route, respond
 from scrapr.web.settings import WebSettings
 
 log = structlog.get_logger()
+BACKLOG = 4096
+"""Connections that may wait to be accepted: after a restart thousands of listeners come back at once."""
 REQUESTS = Counter(
     "scrapr_http_requests_total", "Answers by route, method and status", ["method", "path", "status"]
 )
@@ -71,7 +73,7 @@ async def _name_host(host: str, peer: str) -> str:
 
 async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
     try:
-        await web.TCPSite(runner, host, port, reuse_address=True).start()
+        await web.TCPSite(runner, host, port, reuse_address=True, backlog=BACKLOG).start()
     except OSError as error:
         raise Refused(
             f"Port {port} of {host} cannot be had ({error.strerror}); choose another with web.port"
