@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeAlias
 
-from bench.data import posting, stream, touching
+from bench.data import answering, asking, posting, stream, touching
 from bench.data.stage import Stage, setting
 from bench.verdicts import Verdict
 from tests.system.machine import Machine, free_port_base, running
@@ -24,6 +24,8 @@ ROWS: dict[str, Row] = {
     "posting": posting.measure,
     "stream": stream.measure,
     "touching": touching.measure,
+    "answering": answering.measure,
+    "asking": asking.measure,
 }
 RESULTS = Path(__file__).parents[1] / "results"
 

@@ -72,8 +72,13 @@ http {{
 class Stage(Protocol):
     """A running `scrapr up`, and how often each row is measured."""
 
-    machine: Machine
-    rounds: int
+    @property
+    def machine(self) -> Machine:
+        """The product."""
+
+    @property
+    def rounds(self) -> int:
+        """Rounds of each row."""
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,9 @@ PAGE_MOST, SEARCH_MOST = 50.0, 100.0
 class Stage(Protocol):
     """How many records are many."""
 
-    records: int
+    @property
+    def records(self) -> int:
+        """Of the collection that is asked."""
 
 
 async def measure(stage: Stage) -> list[Verdict]:
