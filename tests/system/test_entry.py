@@ -47,7 +47,9 @@ class Entry:
 def entry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Entry]:
     """`scrapr up` that finds its peers by Consul, and NGINX before it."""
     folder = tmp_path_factory.mktemp("entry")
-    by_consul = {"SCRAPR_DISCOVERY_KIND": "consul", "SCRAPR_DISCOVERY_TTL": "3"}
+    by_consul = {"SCRAPR_DISCOVERY_KIND": "consul", "SCRAPR_DISCOVERY_TTL": "3"} | {
+        "SCRAPR_ENDPOINT_CACHE_MOST": "1"
+    }
     with real.running(folder / "consul") as consul:
         url = {"SCRAPR_DISCOVERY_CONSUL_URL": consul.url}
         with (
