@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -47,11 +48,11 @@ class Entry:
 def entry(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Entry]:
     """`scrapr up` that finds its peers by Consul, and NGINX before it."""
     folder = tmp_path_factory.mktemp("entry")
-    by_consul = {"SCRAPR_DISCOVERY_KIND": "consul", "SCRAPR_DISCOVERY_TTL": "3"} | {
+    by_consul: dict[str, Any] = {"SCRAPR_DISCOVERY_KIND": "consul", "SCRAPR_DISCOVERY_TTL": "3"} | {
         "SCRAPR_ENDPOINT_CACHE_MOST": "1"
     }
     with real.running(folder / "consul") as consul:
-        url = {"SCRAPR_DISCOVERY_CONSUL_URL": consul.url, "SCRAPR_REDIS_URL": redis_url}
+        url: dict[str, Any] = {"SCRAPR_DISCOVERY_CONSUL_URL": consul.url, "SCRAPR_REDIS_URL": redis_url}
         with (
             running(folder / "machine", **by_consul, **url) as machine,
             nginx(folder / "nginx", machine, consul) as entry,
