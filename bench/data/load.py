@@ -36,7 +36,7 @@ def load(url: str, *, process: int, seconds: float, headers: Mapping[str, str]) 
     words = [word for name, value in headers.items() for word in ("-H", f"{name}: {value}")]
     before = _cpu(process)
     told = subprocess.run(
-        [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", *words, url],
+        [wrk, "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--timeout", "30s", *words, url],
         capture_output=True,
         text=True,
         check=True,
