@@ -6,6 +6,7 @@ import asyncio
 import gc
 import random
 import secrets
+import signal
 import subprocess
 import time
 import warnings
@@ -31,6 +32,10 @@ from tests.components import require
 # A busy machine is slow at everything: that proves nothing.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+# A shell starts what runs in its background with SIGINT ignored, and all that the tests start would ignore it, too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 T = TypeVar("T")
 DICE = random.SystemRandom()
 
