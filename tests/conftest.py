@@ -33,8 +33,10 @@ from tests.components import require
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-# A shell starts what runs in its background with SIGINT ignored, and all that the tests start would ignore it, too.
+# A shell starts what runs in its background with SIGINT ignored, `nohup` does so with SIGHUP, and all that the tests
+# start would ignore them, too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 T = TypeVar("T")
 DICE = random.SystemRandom()
