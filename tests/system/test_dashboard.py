@@ -45,7 +45,7 @@ def browser() -> Iterator[Any]:
 @pytest.fixture
 def collections(machine: Machine, site: Site) -> None:
     """One configuration that is healthy and one that is broken."""
-    for collection, page in (("lamps", PAGE), ("nothing", "<p>no list</p>")):
+    for collection, page in (("lamps", PAGE), ("barren", "<p>no list</p>")):
         added = machine.post("config", "/v1/configurations", draft(collection, site(f"/{collection}", page)))
         path = f"/v1/states/{added.json()['id']}"
         wait_for(
@@ -76,7 +76,7 @@ def show(browser: Any, machine: Machine, path: str, **how: Any) -> Any:
 def test_the_dashboard_shows_how_things_are_on_desks_and_phones(browser: Any, machine: Machine) -> None:
     page = show(browser, machine, "/ui/")
     attention = page.locator("table", has=page.locator("caption", has_text="Needs attention"))
-    attention.get_by_text("nothing", exact=True).wait_for(timeout=PATIENCE)
+    attention.get_by_text("barren", exact=True).wait_for(timeout=PATIENCE)
     assert "broken" in attention.inner_text()
     assert "No items" in attention.inner_text()
     configurations = page.locator("table", has=page.locator("caption", has_text="Configurations"))
