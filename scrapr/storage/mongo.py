@@ -29,6 +29,8 @@ Document: TypeAlias = dict[str, Any]
 Database: TypeAlias = AsyncDatabase[Document]
 Collection: TypeAlias = AsyncCollection[Document]
 
+APPLICATION = "scrapr"
+"""What MongoDB calls our connections by."""
 TRANSIENT = frozenset(
     (6, 7, 24, 50, 89, 91, 112, 189, 202, 262, 317, 358, 9001, 10107, 11600, 11602, 13435, 13436, 14031)
 )
@@ -47,7 +49,7 @@ async def connect(settings: MongoSettings, database: str) -> AsyncIterator[Datab
         url,
         serverSelectionTimeoutMS=int(settings.timeout * 1000),
         timeoutMS=int(settings.timeout * 1000),
-        appname="scrapr",
+        appname=APPLICATION,
     )
     options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
     try:

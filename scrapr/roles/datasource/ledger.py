@@ -24,10 +24,11 @@ from scrapr.roles.datasource import documents
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.datasource.shelf import Shelf
 from scrapr.roles.datasource.standing import Effect, End, Fold, Page, Standing
+from scrapr.storage.abandoned import end_abandoned
 from scrapr.storage.mongo import Database, Document, translated
 
-TAKEN = frozenset({112, 11000})
-"""Write conflict, duplicate key: another replica is at, or already did, the same."""
+LOCKED = 112
+DUPLICATE = 11000
 OVERSIZE = frozenset({10334, 17419, 17420})
 """A document would grow beyond MongoDB's limit."""
 
@@ -44,13 +45,17 @@ class Outrun(Exception):
     """Another replica reduced first; nothing was written."""
 
 
+class Locked(Outrun):
+    """Another's transaction, which is not at its end, has the same in hand; nothing was written."""
+
+
 class Ledger(Shelf):
     """Records, changes and standings, and the transaction that writes them together."""
 
     def __init__(self, database: Database, settings: DatasourceSettings, replica: str) -> None:
         super().__init__(database["records"])
         self.replica = replica
-        self._lease = round(settings.lease * 1000)
+        self._lease = settings.lease
         self._database = database
         self._collections = database["collections"]
         self._changes = database["changes"]
@@ -129,7 +134,7 @@ class Ledger(Shelf):
         held: Document = {
             "holder": {"$literal": self.replica},
             "epoch": before.epoch + (before.holder != self.replica),
-            "expires_at": {"$add": ["$$NOW", self._lease]},
+            "expires_at": {"$add": ["$$NOW", round(self._lease * 1000)]},
         }
         literal = {name: {"$literal": value} for name, value in after.items()}
         # One that is there already has another turn, so that inserting it fails: somebody was faster.
@@ -138,6 +143,10 @@ class Ledger(Shelf):
         )
         if not taken.matched_count and taken.upserted_id is None:
             raise Outrun(before.name)
+
+    async def make_way(self) -> None:
+        """End the transactions of replicas that were silent for longer than any lease."""
+        await end_abandoned(self._database, silent=self._lease)
 
     async def release(self) -> None:
         """Leave the collections that this replica holds to the others."""
@@ -172,7 +181,9 @@ def _judged() -> Iterator[None]:
         raise TooLarge(f"A record, or its change, would be too large: {error}") from error
     except OperationFailure as error:
         codes = {error.code, *_codes_within(error)}
-        if codes & TAKEN:
+        if LOCKED in codes:
+            raise Locked(str(error)) from error
+        if DUPLICATE in codes:
             raise Outrun(str(error)) from error
         if codes & OVERSIZE:
             raise TooLarge(f"A record, or its change, would be too large: {error}") from error

@@ -18,7 +18,7 @@ from scrapr.roles.datasource import metrics, removal
 from scrapr.roles.datasource.agenda import Agenda
 from scrapr.roles.datasource.dropping import Dropper
 from scrapr.roles.datasource.inbox import Inbox
-from scrapr.roles.datasource.ledger import Ledger, Outrun
+from scrapr.roles.datasource.ledger import Ledger, Locked, Outrun
 from scrapr.roles.datasource.rebuilding import Rebuilder
 from scrapr.roles.datasource.reduce import fold, keys_of
 from scrapr.roles.datasource.settings import DatasourceSettings
@@ -34,6 +34,7 @@ ARRIVALS: list[Document] = [
 ]
 """What is inserted into the inbox, without the items."""
 OUTRUN_PAUSE = 0.01
+OUTRUN_PAUSE_MOST = 0.5
 
 
 class Settled(Bookmark):
@@ -71,6 +72,8 @@ class Reducer:
         self._agenda = Agenda()
         self._others: set[str] = set()
         """Collections that another replica holds, until they are looked at again."""
+        self._outrun: Counter[str] = Counter()
+        """How often in a row another replica was faster."""
 
     async def listen(self) -> None:
         """Mark the collections for which something arrives, until cancelled."""
@@ -91,14 +94,23 @@ class Reducer:
         """Reduce one marked collection after the other, until cancelled."""
         while True:
             async with self._agenda.next() as collection:
-                try:
-                    more = await self._reduce(collection)
-                except Outrun:
-                    metrics.OUTRUN.inc()
-                    await asyncio.sleep(backoff.delay(1, first=OUTRUN_PAUSE))
-                    more = True
-                if more:
+                if await self._try(collection):
                     self._agenda.mark(collection)
+
+    async def _try(self, collection: str) -> bool:
+        """Reduce as `_reduce` does, unless somebody else is at it: then there is more to do in a moment."""
+        try:
+            more = await self._reduce(collection)
+        except Outrun as error:
+            metrics.OUTRUN.inc()
+            self._outrun[collection] += 1
+            if isinstance(error, Locked):
+                await self._ledger.make_way()
+            pause = backoff.delay(self._outrun[collection], first=OUTRUN_PAUSE, most=OUTRUN_PAUSE_MOST)
+            await asyncio.sleep(pause)
+            return True
+        self._outrun.pop(collection, None)
+        return more
 
     async def drain(self) -> None:
         """Take nothing new, finish what is at hand, and leave the rest to the others."""

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from pymongo.errors import OperationFailure
 
 from scrapr.model.times import now
 from scrapr.roles.datasource.ledger import Ledger, Outrun
@@ -72,6 +73,22 @@ async def test_the_first_of_two_has_a_new_collection(database: Any) -> None:
     with pytest.raises(Outrun):
         await second.reduce(*theirs)
     assert [each async for each in database["changes"].find({}, {"key": 1, "_id": 0})] == [{"key": "t1"}]
+
+
+async def test_a_replica_that_stopped_within_a_transaction_holds_nobody_up(
+    datasource: Any, database: Any, until: Any
+) -> None:
+    await datasource.send("c", {"title": "old"})
+    await until(datasource.reduced)
+    async with database.client.start_session() as session:
+        await session.start_transaction()
+        await database["collections"].update_one({"_id": "c"}, {"$inc": {"turn": 1}}, session=session)
+        await datasource.send("c", {"title": "new"})
+        # Less than MongoDB's own minute.
+        await until(datasource.reduced, seconds=30)
+        assert set(await datasource.values("c")) == {"old", "new"}
+        with pytest.raises(OperationFailure, match="has been aborted"):
+            await session.commit_transaction()
 
 
 async def test_two_replicas_share_many_collections_and_one_takes_over_when_the_other_dies(
