@@ -125,6 +125,7 @@ def page_of(document: Document) -> Page:
         fields=_read_rules(orjson.dumps(plain(document["fields"]))) if document.get("fields") else {},
         names=frozenset(document.get("names", ())),
         origin=document.get("origin"),
+        epoch=document.get("epoch"),
         is_alone=document.get("is_alone", False),
     )
 
@@ -190,10 +191,12 @@ def standing_of(name: str, document: Document | None) -> Standing:
         return Standing(name)
     names = ("version", "records", "order", "turn", "updated_at")
     dropped, rebuild = document.get("dropped"), document.get("rebuild") or {}
+    feeders: dict[str, Document] = {feeder["configuration"]: feeder for feeder in document["feeders"]}
     return Standing(
         name,
         **{each: document[each] for each in names},
-        held={feeder["configuration"]: feeder["held"] for feeder in document["feeders"]},
+        held={name: feeder["held"] for name, feeder in feeders.items() if feeder["held"]},
+        epochs={name: feeder["epoch"] for name, feeder in feeders.items() if feeder.get("epoch")},
         holder=document.get("holder"),
         epoch=document.get("epoch", 0),
         lease=(document.get("lease") or 0) / 1000,
@@ -205,7 +208,10 @@ def standing_of(name: str, document: Document | None) -> Standing:
 def document_of_standing(standing: Standing) -> Document:
     """A collection's document, without its `_id`."""
     names = ("version", "records", "order", "turn", "updated_at")
-    feeders = [{"configuration": name, "held": held} for name, held in standing.held.items()]
+    feeders = [
+        {"configuration": name, "held": standing.held.get(name, 0), "epoch": standing.epochs.get(name)}
+        for name in {**standing.held, **standing.epochs}
+    ]
     return {**{each: getattr(standing, each) for each in names}, "feeders": feeders, "gone": False}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -68,12 +68,27 @@ class Inbox:
     async def accept_all(self, batches: Sequence[Batch]) -> tuple[Receipt, ...]:
         """Keep several batches, each as `accept` does. Where this raises `StaleEpoch` or `TooLarge`, none is kept."""
         await self._bounds.check()
-        for given in {(batch.configuration, batch.epoch): batch for batch in batches}.values():
-            await self._fence(given)
+        await self._fence_all(batches)
         runs = [batch.run or uuid.uuid4().hex for batch in batches]
         kept = [documents.document_of_batch(*each) for each in zip(batches, runs, strict=True)]
         are_new = await self._insert(kept)
+        await self._look_again(
+            batches, [each["_id"] for each, is_new in zip(kept, are_new, strict=True) if is_new]
+        )
         return tuple(_receipt(*each) for each in zip(batches, runs, are_new, strict=True))
+
+    async def _fence_all(self, batches: Sequence[Batch]) -> None:
+        for given in {(batch.configuration, batch.epoch): batch for batch in batches}.values():
+            await self._fence(given)
+
+    async def _look_again(self, batches: Sequence[Batch], new: Sequence[str]) -> None:
+        """Withdraw what became that of a late holder while it was written: it is not acknowledged."""
+        try:
+            await self._fence_all(batches)
+        except StaleEpoch:
+            with translated():
+                await self.batches.delete_many({"_id": {"$in": new}, "waiting": "page"})
+            raise
 
     async def _fence(self, given: Batch | Run) -> None:
         """Refuse what a late holder still sends, and remember the greatest epoch of each configuration."""
@@ -172,13 +187,26 @@ class Inbox:
 
     async def waiting(self, collection: str) -> tuple[list[Page], bool]:
         """The batches of a collection that wait, oldest first, as many as one transaction takes; and if more do."""
+        return await self._gather({"waiting": "page", "collection": collection})
+
+    async def earlier(self, collection: str, grown: Mapping[str, int]) -> list[Page]:
+        """What waits of earlier holders than those with the epochs `grown`, by configuration; the oldest first."""
+        if not grown:
+            return []
+        older = [{"configuration": name, "epoch": {"$lt": epoch}} for name, epoch in grown.items()]
+        pages, _ = await self._gather(
+            {"waiting": "page", "collection": collection, "$or": older}, first=[("epoch", 1)]
+        )
+        return pages
+
+    async def _gather(
+        self, query: Document, first: Sequence[tuple[str, int]] = ()
+    ) -> tuple[list[Page], bool]:
+        """The batches that one transaction takes, by the order that is asked for `first`; and if there are more."""
         pages: list[Page] = []
         items = 0
-        found = self.batches.find(
-            {"waiting": "page", "collection": collection},
-            sort=[("received_at", 1), ("page", 1)],
-            limit=self._settings.gather_batches,
-        )
+        order = [*first, ("received_at", 1), ("page", 1)]
+        found = self.batches.find(query, sort=order, limit=self._settings.gather_batches)
         with translated():
             async with found:
                 async for document in found:

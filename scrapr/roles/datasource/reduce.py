@@ -14,6 +14,7 @@ from scrapr.model.change import Change, Op, differ
 from scrapr.model.errors import FieldError
 from scrapr.model.item import Item
 from scrapr.model.rules import find_faults
+from scrapr.roles.datasource.lateness import heed, note
 from scrapr.roles.datasource.merge import KEY_MOST, key_of, merge
 from scrapr.roles.datasource.standing import Aside, Effect, Feed, Fold, Kept, Page, Sighting, Spot, Standing
 
@@ -47,9 +48,9 @@ def fold(standing: Standing, old: Mapping[str, Kept], pages: Sequence[Page], *, 
     """
     now, records, steps = standing, dict(old), dict[str, Step]()
     for page in pages:
-        steps[page.id] = step = fold_page(now, records, page, most=most)
+        steps[page.id] = step = fold_page(now, records, heed(now, page), most=most)
         records.update(step.records)
-        now = step.standing
+        now = note(step.standing, page)
     written = dict.fromkeys(key for step in steps.values() for key in step.records if key in step.written)
     return Fold(
         before=standing,

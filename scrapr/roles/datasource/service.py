@@ -18,6 +18,7 @@ from scrapr.roles.datasource import metrics, removal
 from scrapr.roles.datasource.agenda import Agenda
 from scrapr.roles.datasource.dropping import Dropper
 from scrapr.roles.datasource.inbox import Inbox
+from scrapr.roles.datasource.lateness import find_grown
 from scrapr.roles.datasource.ledger import Ledger, Locked, Outrun
 from scrapr.roles.datasource.rebuilding import Rebuilder
 from scrapr.roles.datasource.reduce import fold, keys_of
@@ -153,6 +154,9 @@ class Reducer:
         if begun := [end for end in ends if end.has_begun]:
             # What comes meanwhile must not come between its parts, or a rebuild would make other records.
             return any([await self._end_whole(collection, end) for end in begun])
+        if earlier := await self._inbox.earlier(collection, find_grown(standing, pages)):
+            # What earlier holders sent goes first, or it would count as late.
+            pages, more = earlier, True
         if pages:
             await self._reduce_pages(standing, pages)
         for end in ends:

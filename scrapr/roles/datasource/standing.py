@@ -73,6 +73,8 @@ class Standing:
     updated_at: datetime | None = None
     held: Mapping[str, int] = field(default_factory=dict)
     """How many records each configuration feeds."""
+    epochs: Mapping[str, int] = field(default_factory=dict)
+    """The greatest epoch of each configuration of which a batch was reduced."""
     holder: str | None = None
     """The replica that reduced last; for `lease` seconds more, by the server's clock, it alone may."""
     epoch: int = 0
@@ -110,6 +112,8 @@ class Page:
     """The digest of where its items were found."""
     origin: int | None = None
     """Of items out of quarantine: the order of the batch that first brought them."""
+    epoch: int | None = None
+    """That of the claim under which it was sent; None where it was sent without one."""
     is_alone: bool = False
     """Whether it came without a run and a configuration: then it is a run of its own, which ends with it."""
 
