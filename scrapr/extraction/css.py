@@ -6,11 +6,11 @@ errors, and wants values quoted that cheerio takes bare.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from scrapr.extraction import pseudos
+from scrapr.extraction.compounds import JUMPS, Complex, Compound, TextTest
 from scrapr.extraction.csstexts import identifier, string, unescape
 from scrapr.extraction.syntax import Reader
 
@@ -20,8 +20,6 @@ MAX_NESTING = 8
 """Parentheses within parentheses in one CSS selector."""
 MAX_INNER_JUMPS = 1
 """Spaces and `~` in one selector within `:not()`, `:is()` or `:has()`; lexbor's time grows with their power."""
-TEXT_MARK = "scrapr-text-"
-"""How the attributes begin that stand for `:contains()`."""
 
 _SPACE = re.compile(r"[ \t\r\n\f]*")
 _NAME = re.compile(r"(?:\\[0-9a-fA-F]{1,6}[ \t\r\n\f]?|\\[^\r\n\f]|[\w\-\u00a0-\U0010ffff])+")
@@ -32,55 +30,6 @@ _ATTRIBUTE = re.compile(
     |(?P<bare>(?:\\.|[^\]"'\s\\])*))\s*(?P<case>[iIsS])?)?\s*\]""",
     re.VERBOSE | re.DOTALL,
 )
-
-JUMPS = frozenset({" ", "~"})
-"""The combinators that leave open how far the next compound is away."""
-
-
-@dataclass(frozen=True, slots=True)
-class Compound:
-    """Simple selectors without a combinator between them.
-
-    An element that matches has `tag` (if there is one) and all `labels` (`.next`, `#top`), in lower case here
-    because in quirks mode lexbor compares classes without case.
-    """
-
-    text: str
-    labels: frozenset[str]
-    tag: str = ""
-    is_scope: bool = False
-
-    @property
-    def has_selectors(self) -> bool:
-        """Whether it may hold selectors within parentheses; a string that looks like them does no harm."""
-        return any(name in self.text for name in (":is(", ":not(", ":has(", ":where("))
-
-
-@dataclass(frozen=True, slots=True)
-class TextTest:
-    """`:contains(text)`: elements found by `css` whose text holds `text` get the attribute `mark`.
-
-    Lexbor's own `:lexbor-contains` sees one text node at a time, and none of the descendants'.
-    """
-
-    css: str
-    text: str
-    any_case: bool
-    mark: str
-
-
-@dataclass(frozen=True, slots=True)
-class Complex:
-    """Compounds, each with the combinator before it (`""` before the first, or a leading `>`)."""
-
-    parts: tuple[tuple[str, Compound], ...]
-
-    def __str__(self) -> str:
-        return "".join(f"{_spaced(how)}{compound.text}" for how, compound in self.parts)
-
-
-def _spaced(combinator: str) -> str:
-    return f" {combinator} " if combinator.strip() else combinator
 
 
 def parse(text: str, offset: int = 0) -> tuple[tuple[Complex, ...], tuple[TextTest, ...]]:
@@ -171,9 +120,7 @@ class _Parser:
                 is_scope=built.is_scope or part.is_scope,
             )
         for holds, any_case in wanted:
-            self.texts.append(
-                TextTest(built.text or "*", holds, any_case, _mark(built.text, holds, any_case))
-            )
+            self.texts.append(TextTest(built.text or "*", holds, any_case))
             built = replace(built, text=f"{built.text}[{self.texts[-1].mark}]")
         if self.reader.at == start:
             raise self.reader.problem(
@@ -283,11 +230,6 @@ class _Parser:
     def _quoted(self, name: str, start: int) -> str:
         found = self.reader.match(pseudos.QUOTED)
         return unescape(found.group(2) if found else self._body(name, start))
-
-
-def _mark(css: str, text: str, any_case: bool) -> str:
-    told = f"{css}\0{text}\0{any_case}".encode()
-    return f"{TEXT_MARK}{hashlib.blake2s(told, digest_size=8).hexdigest()}"
 
 
 def _without_scope(parts: list[tuple[str, Compound]], reader: Reader) -> tuple[tuple[str, Compound], ...]:

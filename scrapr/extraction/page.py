@@ -90,12 +90,12 @@ class Page:
                 f"The page has too many elements beside each other for the selector {query.source!r}"
             )
         for test in query.texts:
-            text = test.text.lower() if test.any_case else test.text
+            text, mark = test.text.lower() if test.any_case else test.text, test.mark
             for node in [node for root in self.document.nodes for node in root.css(test.css)]:
                 held = node.text_lexbor()
                 self.take(len(held), query.source)
                 if text in (held.lower() if test.any_case else held):
-                    node.attrs[test.mark] = ""
+                    node.attrs[mark] = ""
                     self.has_marks = True
 
     @cached_property

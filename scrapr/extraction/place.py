@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from selectolax.lexbor import LexborNode
 
-from scrapr.extraction.css import Compound
+from scrapr.extraction.compounds import Compound
 from scrapr.extraction.query import Query
 
 Node: TypeAlias = LexborNode

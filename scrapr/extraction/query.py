@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scrapr.extraction import css
-from scrapr.extraction.css import Complex, Compound, TextTest
+from scrapr.extraction.compounds import JUMPS, Complex, Compound, TextTest
 
 MARK = "scrapr-scope"
 """The attribute that the element below which `Query.below` looks must carry meanwhile."""
@@ -93,12 +93,12 @@ def _is_beside(found: Complex) -> bool:
 
 
 def _needs_stages(found: Complex) -> bool:
-    jumps = sum(how in css.JUMPS for how, _ in found.parts)
+    jumps = sum(how in JUMPS for how, _ in found.parts)
     return jumps > MAX_AT_ONCE or (jumps > 0 and any(part.has_selectors for _, part in found.parts[:-1]))
 
 
 def _stages(found: Complex) -> tuple[Stage, ...]:
-    starts = [at for at, (how, _) in enumerate(found.parts) if how in css.JUMPS or not at]
+    starts = [at for at, (how, _) in enumerate(found.parts) if how in JUMPS or not at]
     pieces = [found.parts[start:end] for start, end in zip(starts, [*starts[1:], None], strict=True)]
     return tuple(_stage(piece, begins=not at and len(pieces) > 1) for at, piece in enumerate(pieces))
 

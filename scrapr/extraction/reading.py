@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from scrapr.extraction import links, texts
-from scrapr.extraction.css import TEXT_MARK
+from scrapr.extraction.compounds import TEXT_MARK
 from scrapr.extraction.page import MAX_TEXT, Page
 from scrapr.extraction.place import Node, Value
 from scrapr.extraction.values import MISSING
