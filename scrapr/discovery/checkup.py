@@ -44,6 +44,8 @@ def judge_role(role: str, versions: set[str], count: int) -> Finding:
     """A role by how many of its processes are present."""
     if not count:
         return bad(
-            role, "nobody plays it", f"docker service ps scrapr_{role}; docker service logs scrapr_{role}"
+            role,
+            "nobody plays it",
+            f"docker service ls -f name=scrapr_{role}; docker service ps, and logs, of what that lists",
         )
     return good(role, f"{count} present, version {' and '.join(sorted(versions))}")

@@ -124,6 +124,11 @@ def faults(spec: Any, *, stack: str) -> Iterator[str]:
 def _task_faults(task: Mapping[str, Any], stack: str) -> Iterator[str]:
     yield from _unknown("TaskTemplate", task, TASK)
     yield from _unknown("Placement", _dict(task, "Placement"), PLACEMENT)
+    for network in task.get("Networks") or ():
+        yield from _unknown("Networks", network, ("Target", "Aliases"))
+        # Under any other name it would be taken for a store, or for another role.
+        if not set(network.get("Aliases") or ()) <= {*ROLES}:
+            yield "Networks give it a name that is no pool's role"
     if task.get("Runtime", "container") != "container":
         yield "Runtime is not container"
     for kind in ("Limits", "Reservations"):

@@ -48,7 +48,8 @@ def describe(spec: ServiceSpec, *, stack: str, secrets: Mapping[str, str]) -> di
             "Resources": _resources(spec),
             "RestartPolicy": {"Condition": "any", "Delay": SECOND},
             "Placement": {"Constraints": list(spec.constraints)},
-            "Networks": [{"Target": name} for name in spec.networks],
+            # By the role's name the engine's DNS gives the replicas of all its pools, as of any role in the stack.
+            "Networks": [{"Target": name, "Aliases": [spec.role]} for name in spec.networks],
         },
         "Mode": {"Replicated": {"Replicas": spec.replicas}},
         "UpdateConfig": _turnover("rollback"),

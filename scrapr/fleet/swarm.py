@@ -8,13 +8,14 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import structlog
 from aiodocker import Docker
 from aiodocker.exceptions import DockerError
+from aiohttp.resolver import ThreadedResolver
 
 from scrapr.fleet import document
 from scrapr.fleet.nodes import Gate
@@ -203,9 +204,14 @@ async def connected(engine: str | None, *, stack: str) -> AsyncIterator[Swarm]:
     """The cluster that the engine at `engine` is a manager of, as `unix:///run/docker.sock`, `tcp://proxy:2375` or
     `https://manager:2376`; none: what Docker's own client takes, from its `DOCKER_*` variables or its usual socket."""
     timeout = aiohttp.ClientTimeout(total=CALL_WITHIN)
-    try:
-        docker = Docker(engine, timeout=timeout)
-    except (ValueError, AssertionError) as error:
-        raise Refused(f"SCRAPR_FLEET_ENGINE names no Docker engine: {error}") from error
-    async with docker:
-        yield Swarm(docker, stack=stack)
+    async with AsyncExitStack() as opened:
+        connector = None
+        if engine and engine.startswith("tcp://"):
+            # aiohttp's own resolver remembers a name for as long as the DNS says, which for containers is ten minutes:
+            # a proxy that was replaced meanwhile would not be found.
+            connector = await opened.enter_async_context(aiohttp.TCPConnector(resolver=ThreadedResolver()))
+        try:
+            docker = Docker(engine, connector=connector, timeout=timeout)
+        except (ValueError, AssertionError) as error:
+            raise Refused(f"SCRAPR_FLEET_ENGINE names no Docker engine: {error}") from error
+        yield Swarm(await opened.enter_async_context(docker), stack=stack)

@@ -220,9 +220,9 @@ class Engine:
             mount -t tmpfs tmpfs /run && mkdir -p /run/lock
             mount --bind {place}/resolv.conf {resolver} 2>/dev/null
             hostname {self.name}
-            exec dockerd -H {self.url} --data-root {place}/data --exec-root {place}/exec --pidfile {place}/pid \\
-                --cgroup-parent /{self.wire.namespace(self.number)} --insecure-registry 10.77.0.0/16 \\
-                --ip6tables=false --log-level warn
+            exec dockerd -H {self.url} -H unix:///run/docker.sock --data-root {place}/data \\
+                --exec-root {place}/exec --pidfile {place}/pid --cgroup-parent /{self.wire.namespace(self.number)} \\
+                --insecure-registry 10.77.0.0/16 --ip6tables=false --log-level warn
         """
         space = f"--net=/run/netns/{self.wire.namespace(self.number)}"
         return ["nsenter", space, "unshare", "-m", "-u", "--propagation", "slave", "bash", "-c", script]

@@ -20,6 +20,9 @@ from tests.system.machine import wait_for
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 READY_WITHIN = 420.0
+POOLS = ("scrapr_endpoint-default", "scrapr_scraper-default")
+OURS = ("scrapr_config", "scrapr_datasource", "scrapr_orchestrator", "scrapr_engine-proxy", *POOLS)
+"""The services that run scrapr's own image."""
 
 
 @dataclass
@@ -35,8 +38,8 @@ class Stack:
         """The public entry."""
         return f"https://{self.cluster.manager.address}"
 
-    def deploy(self, image: str) -> None:
-        """`docker stack deploy`, as deploy/README.md says it."""
+    def deploy(self, image: str, *, resolve: str = "never", **others: str) -> None:
+        """`docker stack deploy`, as deploy/README.md says it; `others` are variables of the stack."""
         variables = {
             "SCRAPR_IMAGE": image,
             "SCRAPR_ENCRYPTED": "false",  # the machine of the tests may have no IPsec
@@ -45,8 +48,9 @@ class Stack:
             "DOCKER_HOST": self.cluster.manager.url,
             "PATH": os.defpath + ":/usr/local/bin:/usr/sbin",
             "HOME": str(self.folder),
+            **others,
         }
-        command = ["docker", "stack", "deploy", "--resolve-image", "never", "-c", "stack.yml", "scrapr"]
+        command = ["docker", "stack", "deploy", "--resolve-image", resolve, "-c", "stack.yml", "scrapr"]
         done = subprocess.run(
             command, cwd=self.folder, env=variables, capture_output=True, text=True, check=False, timeout=300
         )
@@ -61,14 +65,29 @@ class Stack:
         wait_for(lambda: not self.missing(), READY_WITHIN)
 
     def missing(self) -> dict[str, str]:
-        """The services that lack replicas, as "running/wanted"."""
+        """The services that lack replicas, as "running/wanted"; a pool's may not be there yet."""
         lines = self.docker("service", "ls", "--format", "{{.Name}} {{.Replicas}}").splitlines()
-        found = {line.split()[0]: line.split()[1] for line in lines}
+        found = dict.fromkeys(POOLS, "none") | {line.split()[0]: line.split()[1] for line in lines}
         done = found.pop("scrapr_mongo-set") == "0/1" and "Complete" in self.docker(
             "service", "ps", "scrapr_mongo-set", "--format", "{{.CurrentState}}"
         )
-        lacking = {name: each for name, each in found.items() if len(set(each.split("/"))) > 1}
+        lacking = {name: each for name, each in found.items() if not _is_complete(each)}
         return lacking if done else lacking | {"scrapr_mongo-set": "not done"}
+
+    def images(self, *services: str) -> set[str]:
+        """The images that tasks of these services run, or are meant to."""
+        told = ("--no-trunc", "-f", "desired-state=running", "--format", "{{.Image}}")
+        return set(self.docker("service", "ps", *services, *told).split())
+
+    def label(self, service: str, name: str) -> str:
+        """A label of a service; empty where it has none."""
+        shown = f'{{{{with index .Spec.Labels "{name}"}}}}{{{{.}}}}{{{{end}}}}'
+        return self.docker("service", "inspect", service, "--format", shown)
+
+    def update_state(self, service: str) -> str:
+        """What has become of the newest update of a service."""
+        shown = "{{with .UpdateStatus}}{{.State}}{{end}}"
+        return self.docker("service", "inspect", service, "--format", shown)
 
     def post(self, body: dict[str, Any]) -> httpx.Response:
         """The answer to a posted configuration, once there is one of config."""
@@ -80,6 +99,26 @@ class Stack:
         posted: httpx.Response = wait_for(answer, READY_WITHIN)
         return posted
 
+    def get(self, path: str) -> Any:
+        """What is answered at the public entry; None while it is no success."""
+        try:
+            answer = self.client.get(f"{self.url}{path}")
+        except httpx.TransportError:
+            return None
+        return answer.json() if answer.is_success else None
+
+    def put_pool(self, name: str, **parts: Any) -> None:
+        """Create or change a pool."""
+        role, _, place = name.partition("-")
+        body = {"role": role, "place": place, **parts}
+        url = f"{self.url}/v1/pools/{name}"
+        self.client.put(url, json=body, headers=self._token()).raise_for_status()
+
+    def nodes_of(self, service: str) -> dict[str, str]:
+        """The nodes of the running replicas of a pool's service, by the names under which they claim."""
+        told = ("--no-trunc", "-f", "desired-state=running", "--format", "{{.Name}}.{{.ID}} {{.Node}}")
+        return dict(line.split() for line in self.docker("service", "ps", service, *told).splitlines())
+
     def items(self, collection: str) -> list[dict[str, Any]]:
         """A collection's items as a client sees them; none where it is not served."""
         answer = self.client.get(f"{self.url}/v1/collections/{collection}/items")
@@ -87,13 +126,16 @@ class Stack:
 
     @contextmanager
     def load(self, path: str, *, clients: int = 4) -> Iterator[Counter[int | str]]:
-        """Clients that ask past the cache, one request after the other; the counts of what they were answered."""
+        """Clients that ask past the cache, 50 times a second at most; the counts of what they were answered.
+
+        The entry lets an address ask 500 times a second.
+        """
         counts: Counter[int | str] = Counter()
         stop = threading.Event()
 
         def ask() -> None:
             with httpx.Client(verify=False, timeout=60) as client:
-                while not stop.is_set():
+                while not stop.wait(0.02):
                     counts[self._ask(client, path)] += 1
 
         threads = [threading.Thread(target=ask) for _ in range(clients)]
@@ -118,22 +160,10 @@ class Stack:
     def _token(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {(self.folder / 'secrets/web_token').read_text()}"}
 
-    def update(self, service: str, image: str) -> str:
-        """Let a service have another image, and wait for what comes of it."""
-        self.docker(
-            "service", "update", "--detach", "--no-resolve-image", "--image", image, f"scrapr_{service}"
-        )
 
-        def outcome() -> str | None:
-            found = self.docker(
-                "service", "inspect", f"scrapr_{service}", "--format", "{{.UpdateStatus.State}}"
-            )
-            return (
-                found if found in {"completed", "rollback_completed", "rollback_paused", "paused"} else None
-            )
-
-        ended: str = wait_for(outcome, READY_WITHIN)
-        return ended
+def _is_complete(replicas: str) -> bool:
+    running, _, wanted = replicas.partition("/")
+    return running == wanted
 
 
 @contextmanager
@@ -153,6 +183,9 @@ def prepared(cluster: Cluster, folder: Path) -> Iterator[Stack]:
         stack.client.close()
         stack.docker("stack", "rm", "scrapr")
         wait_for(lambda: not stack.docker("ps", "-q", "--filter", "name=scrapr_"), 120)
+        # The orchestrator has made nothing anew meanwhile.
+        assert not stack.docker("service", "ls", "-q")
+        wait_for(lambda: not stack.docker("network", "ls", "-q", "--filter", "name=scrapr_"), 60)
 
 
 def act_under_load(stack: Stack, path: str, act: Callable[[], None]) -> Counter[int | str]:

@@ -3,57 +3,40 @@
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
 
 from scrapr.embedded import binaries
-from tests.cluster import bases
+from tests.cluster import bases, page
 from tests.cluster.engine import Cluster
 from tests.cluster.image import TAG
-from tests.cluster.stack import Stack, act_under_load, prepared
+from tests.cluster.stack import OURS, POOLS, Stack, act_under_load, prepared
 from tests.system.machine import wait_for
 
 pytestmark = pytest.mark.timeout(1500)
-PAGE = b'<ul><li class="item"><h3>Bar</h3></li><li class="item"><h3>Cafe</h3></li></ul>'
 IMAGE, NEXT, BROKEN = "scrapr:stack", "scrapr:next", "scrapr:broken"
+DIES_AS_ENDPOINT_AND_CONFIG = (
+    'ENTRYPOINT ["/bin/bash", "-c", "[[ $* =~ (endpoint|config)$ ]] && exit 7; '
+    'exec /usr/local/bin/python3 -m scrapr $*", "scrapr"]'
+)
 AS_DEPLOYED = "".join(
     f"{line}\n"
     for line in (Path(__file__).parents[2] / "Dockerfile").read_text().splitlines()
     if line.startswith(("USER ", "HEALTHCHECK "))
 )
 """What the Dockerfile says of user and health, for the image that was not made by it."""
+MINUTES = 420.0
 ITEMS = "/v1/collections/places/items"
 STAND_INS = ("redis:7", "mongo:6", "nginx:1", "hashicorp/consul:1")
-
-
-class Page(BaseHTTPRequestHandler):
-    """Two places."""
-
-    def do_GET(self) -> None:
-        body = PAGE if self.path == "/" else b""
-        self.send_response(200 if body else 404)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
 
 
 @pytest.fixture(scope="module")
 def site(cluster: Cluster) -> Iterator[str]:
     """A page at the machine's own address, which containers reach."""
-    with ThreadingHTTPServer((cluster.wire.address, 0), Page) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        yield f"http://{cluster.wire.address}:{server.server_address[1]}/"
-        server.shutdown()
-        thread.join()
+    with page.serving(cluster.wire.address) as site:
+        yield site
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +52,7 @@ def stack(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         for image, line in {
             IMAGE: "",
             NEXT: "LABEL next=true",
-            BROKEN: 'ENTRYPOINT ["/bin/bash", "-c", "exit 7"]',
+            BROKEN: DIES_AS_ENDPOINT_AND_CONFIG,
         }.items():
             _derive(stack, image, f"{AS_DEPLOYED}ENV HOME=/tmp\n{line}")
         stack.deploy(IMAGE)
@@ -83,6 +66,17 @@ def test_all_comes_up_and_a_posted_configuration_is_served_at_the_entry(stack: S
     assert stack.client.post(f"{stack.url}/v1/configurations", json=body).status_code == 401
     assert stack.post(body).status_code == 201
     wait_for(lambda: sorted(each["title"] for each in stack.items("places")) == ["Bar", "Cafe"], 180)
+
+
+def test_nodes_pools_and_the_dashboard_are_seen_at_the_entry(stack: Stack) -> None:
+    """Of pools that an orchestrator made, by way of the engine's proxy."""
+    [node] = stack.client.get(f"{stack.url}/v1/nodes").raise_for_status().json()["nodes"]
+    assert node["replicas"] == 4
+    pools = stack.client.get(f"{stack.url}/v1/pools").raise_for_status().json()["pools"]
+    assert {f"scrapr_{pool['name']}" for pool in pools} == set(POOLS)
+    assert "<html" in stack.client.get(f"{stack.url}/ui/").raise_for_status().text
+    overview = stack.client.get(f"{stack.url}/v1/overview").raise_for_status().json()
+    assert {pool["running"] for pool in overview["pools"]} == {2}
 
 
 def test_it_may_be_deployed_again_and_nothing_changes(stack: Stack) -> None:
@@ -106,25 +100,34 @@ def test_no_request_fails_while_consul_is_gone_nor_when_it_is_back(stack: Stack)
 
 
 @pytest.mark.long
-def test_a_new_image_replaces_the_old_one_under_load_without_a_failed_request(stack: Stack) -> None:
-    assert set(act_under_load(stack, ITEMS, lambda: _expect("completed", stack, NEXT))) == {200}
-    assert _images(stack) == {NEXT}
+def test_a_new_image_replaces_the_old_one_everywhere_under_load_without_a_failed_request(
+    stack: Stack,
+) -> None:
+    """The roles by Swarm, the pools by the orchestrator, once it has the new image itself."""
+
+    def upgrade() -> None:
+        stack.deploy(NEXT)
+        wait_for(lambda: _ended(stack, *OURS) == {"completed"} and stack.images(*OURS) == {NEXT}, MINUTES)
+
+    assert set(act_under_load(stack, ITEMS, upgrade)) == {200}
 
 
 @pytest.mark.long
 def test_an_image_that_does_not_work_is_rolled_back_by_itself_and_costs_no_request(stack: Stack) -> None:
-    assert set(act_under_load(stack, ITEMS, lambda: _expect("rollback_completed", stack, BROKEN))) == {200}
-    assert _images(stack) == {NEXT}
+    """It dies as config and as an endpoint; what is well with it stays with it."""
+
+    def upgrade() -> None:
+        stack.deploy(BROKEN)
+        wait_for(lambda: _ended(stack, "scrapr_config") == {"rollback_completed"}, MINUTES)
+        wait_for(lambda: stack.label("scrapr_endpoint-default", "scrapr.refused"), MINUTES)
+
+    assert set(act_under_load(stack, ITEMS, upgrade)) == {200}
+    assert stack.images("scrapr_config", "scrapr_endpoint-default") == {NEXT}
+    assert stack.images("scrapr_datasource", "scrapr_orchestrator") == {BROKEN}
 
 
-def _expect(outcome: str, stack: Stack, image: str) -> None:
-    assert stack.update("endpoint", image) == outcome
-
-
-def _images(stack: Stack) -> set[str]:
-    """What the endpoints run now."""
-    running = ("-f", "desired-state=running", "--format", "{{.Image}}")
-    return set(stack.docker("service", "ps", "scrapr_endpoint", *running).split())
+def _ended(stack: Stack, *services: str) -> set[str]:
+    return {stack.update_state(each) for each in services}
 
 
 def _derive(stack: Stack, image: str, lines: str) -> None:

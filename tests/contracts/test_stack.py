@@ -58,6 +58,29 @@ def test_a_role_may_write_nowhere_but_in_memory_and_rolls_back_by_itself(name: s
     assert service["deploy"]["replicas"] >= 2
 
 
+def test_pools_are_given_what_the_stack_gives_its_roles() -> None:
+    """The image, the secrets by their present names, and time to stop."""
+    given = SERVICES["orchestrator"]["environment"]
+    assert given["SCRAPR_FLEET_IMAGE"] == SERVICES["config"]["image"]
+    secrets = {name: STACK["secrets"][name]["name"] for name in ("redis_url", "web_token")}
+    assert given["SCRAPR_FLEET_SECRETS"] == ",".join(f"{each}={name}" for name, each in secrets.items())
+    assert float(given["SCRAPR_FLEET_GRACE"]) == seconds(SERVICES["config"]["stop_grace_period"])
+    assert given["SCRAPR_FLEET_NETWORKS"] == f"{given['SCRAPR_FLEET_STACK']}_scrapr"
+
+
+def test_the_engines_socket_is_the_proxys_alone_and_the_proxy_is_reached_by_orchestrators_alone() -> None:
+    having = {name for name, each in SERVICES.items() if "docker.sock" in str(each.get("volumes"))}
+    assert having == {"engine-proxy"}
+    assert {name for name, each in SERVICES.items() if "engine" in each["networks"]} == {
+        "engine-proxy",
+        "orchestrator",
+    }
+    proxy = SERVICES["engine-proxy"]
+    assert proxy["networks"] == ["engine"]
+    assert proxy["deploy"]["placement"]["constraints"] == ["node.role == manager"]
+    assert (proxy["read_only"], proxy["cap_drop"]) == (True, ["ALL"])
+
+
 @pytest.mark.parametrize("name", sorted(SERVICES))
 def test_every_service_does_without_ipvs_and_has_limits(name: str) -> None:
     service = SERVICES[name]

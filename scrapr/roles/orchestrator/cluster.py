@@ -15,6 +15,7 @@ from scrapr.fleet.service import ServiceSpec
 from scrapr.model.errors import Refused, ScraprError, Unavailable
 from scrapr.model.pool import Pool
 from scrapr.roles.orchestrator import growth, metrics, nodes, report
+from scrapr.roles.orchestrator.absence import Absence
 from scrapr.roles.orchestrator.contact import Contact
 from scrapr.roles.orchestrator.demand import Demand
 from scrapr.roles.orchestrator.leadership import Leadership
@@ -53,6 +54,7 @@ class Cluster:
         self._acting = asyncio.Lock()
         self._contact = Contact("fleet")
         self._calm = growth.Calm()
+        self._absence = Absence()
         self._sizes: Sizes = {}
         self._tried: dict[str, str] = {}
         self._failures: dict[str, str] = {}
@@ -117,13 +119,17 @@ class Cluster:
         self._show(pools)
         specs = self._specs(pools, self._sizes)
         changes = plan(specs, self.look.services, tried=self._tried)
+        self._absence = self._absence.observe((each.name for each in self.look.services), _now())
         for change in changes:
-            if not await self._carry_out(change):
+            if self._is_due(change) and not await self._carry_out(change):
                 return UNSETTLED
         if changes or self._failures or not self.look.is_settled:
             return UNSETTLED
         waits = [size.again for size in self._sizes.values() if size.again is not None]
         return min([self._settings.resync, *waits])
+
+    def _is_due(self, change: Change) -> bool:
+        return not (isinstance(change, Create) and self._absence.is_fresh(change.spec.name, _now()))
 
     async def _look(self) -> Look:
         services, tasks = await self._fleet.services(), await self._fleet.tasks()

@@ -39,16 +39,13 @@ class Shape:
         Not under that of its place in the service: while a replica is renewed, or its node is out of reach, there may
         be two for one place, and each must have claims of its own.
         """
-        port = PORTS[pool.role]
         own = {
             "SCRAPR_CLAIM_CONTAINER": "{{.Task.Name}}",
             "SCRAPR_CLAIM_NODE": "{{.Node.Hostname}}",
             "SCRAPR_CLAIM_PLACE": pool.place,
             "SCRAPR_CLAIM_SLOTS": str(pool.slots),
             "SCRAPR_WEB_HOST": "0.0.0.0",  # noqa: S104 - within its own container and networks
-            "SCRAPR_WEB_PORT": str(port),
-            # The engine's DNS knows each container by its task's name, in every network that both are in.
-            "SCRAPR_WEB_ADVERTISE": f"http://{{{{.Task.Name}}}}:{port}",
+            "SCRAPR_WEB_PORT": str(PORTS[pool.role]),
         }
         return ServiceSpec(
             name=f"{self.stack}_{pool.name}",

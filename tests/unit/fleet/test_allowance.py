@@ -45,6 +45,8 @@ def test_what_an_orchestrator_writes_is_allowed() -> None:
         ("TaskTemplate.ContainerSpec.Secrets", [{"SecretName": "other_password", "SecretID": "x"}]),
         ("TaskTemplate.ContainerSpec.Configs", [{"ConfigName": "x"}]),
         ("TaskTemplate.ContainerSpec.DNSConfig", {"Nameservers": ["10.0.0.1"]}),
+        ("TaskTemplate.Networks", [{"Target": "scrapr_roles", "Aliases": ["mongo-1"]}]),
+        ("TaskTemplate.Networks", [{"Target": "scrapr_roles", "DriverOpts": {"x": "y"}}]),
         ("TaskTemplate.Runtime", "plugin"),
         ("TaskTemplate.PluginSpec", {"Remote": "x"}),
         ("TaskTemplate.NetworkAttachmentSpec", {"ContainerID": "x"}),

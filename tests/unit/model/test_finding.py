@@ -34,7 +34,7 @@ DAY = 86400
             "nobody leads",
         ),
         (judge_role("endpoint", {"1", "2"}, 3), "good", "3 present, version 1 and 2"),
-        (judge_role("endpoint", set(), 0), "bad", "docker service ps scrapr_endpoint"),
+        (judge_role("endpoint", set(), 0), "bad", "docker service ls -f name=scrapr_endpoint"),
         (judge_certificate(100 * DAY), "good", "100 days"),
         (judge_certificate(3 * DAY), "warning", "renew it now"),
     ],
