@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 LOCK := deploy/lock
 IMAGE ?= scrapr
 BASE ?= python:3.11-slim
+KILLS ?= 20
+ITEMS ?= 100000
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 INSTALLED := $(VENV)/.installed
@@ -33,8 +35,8 @@ test: check $(INSTALLED) ## Run every check and every test that this machine can
 test-cluster: $(INSTALLED) ## Run all tests on Docker engines, the long ones, too (root; needs docker.io, iptables, iproute2)
 	$(BIN)/pytest tests/cluster
 
-chaos: $(INSTALLED) ## Break everything at random while data flows in (OPTIONS='--kills 20 --items 20000 --seed 7')
-	$(BIN)/pytest tests/chaos --kills 100 --items 100000 $(OPTIONS)
+chaos: $(INSTALLED) ## Break everything while data flows in, more than `make test` does (KILLS=100 ITEMS=1000000 OPTIONS='--seed 7')
+	$(BIN)/pytest tests/chaos --kills $(KILLS) --items $(ITEMS) $(OPTIONS)
 
 check: lint types architecture ## Run every check that is no test
 
