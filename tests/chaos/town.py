@@ -42,6 +42,8 @@ class Replica:
     port: int
     environment: Mapping[str, str]
     log: Path
+    advertise: str = ""
+    """Where others are to reach it; empty: where it listens."""
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _ended: bool = field(default=False, init=False)
 
@@ -74,6 +76,8 @@ class Replica:
 
     def _start(self) -> None:
         own = {"SCRAPR_WEB_PORT": str(self.port), "SCRAPR_CLAIM_CONTAINER": f"{self.role}-{self.port}"}
+        if self.advertise:
+            own["SCRAPR_WEB_ADVERTISE"] = self.advertise
         command = [sys.executable, "-m", "scrapr", "run", f"--role={self.role}"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env={**self.environment, **own}, stdout=log, stderr=log)

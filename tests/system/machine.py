@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +116,13 @@ def free_port_base() -> int:
             return base
 
 
+def environment_with(settings: Mapping[str, str]) -> dict[str, str]:
+    """What a process of scrapr's is started with: no settings but these, and those that let it scrape loopback."""
+    inherited = os.environ.items()  # noqa: TID251 - what the tests are started with, less the settings
+    environment = {name: value for name, value in inherited if not name.startswith("SCRAPR_")}
+    return environment | {"SCRAPR_FETCH_ALLOW": "127.0.0.0/8", "SCRAPR_FETCH_PACE": "0", **settings}
+
+
 @contextmanager
 def running(
     data: Path, *, port_base: int | None = None, terminal: int | None = None, **settings: str
@@ -125,9 +132,7 @@ def running(
     Its output goes to `<data>.log`, or to the descriptor `terminal`.
     """
     base = port_base or free_port_base()
-    inherited = os.environ.items()  # noqa: TID251 - what `scrapr up` is started with, less the settings
-    environment = {name: value for name, value in inherited if not name.startswith("SCRAPR_")}
-    environment |= {"SCRAPR_FETCH_ALLOW": "127.0.0.0/8", "SCRAPR_FETCH_PACE": "0"} | settings
+    environment = environment_with(settings)
     command = [sys.executable, "-m", "scrapr", "up", "--data", str(data), "--port-base", str(base)]
     with (data.parent / f"{data.name}.log").open("ab") as log:
         output = log if terminal is None else terminal
