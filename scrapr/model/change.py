@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
 from scrapr.model.item import JSON, Item
-from scrapr.model.times import Time
+from scrapr.model.times import Time, show
 
 Op: TypeAlias = Literal["create", "update", "remove"]
 
 
-class Change(BaseModel):
-    """One step of a collection.
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One step of a collection; no pydantic model, of which making one takes four times as long.
 
     `before` and `after` hold the fields that differ: all of them for `create` (which has no before) and for
     `remove` (which has no after). A field in `before` alone is gone.
     """
 
-    model_config = ConfigDict(frozen=True)
-
     collection: str
     version: int
     key: str
     op: Op
+    at: Time
     before: Item | None = None
     after: Item | None = None
     run: str | None = None
-    at: Time
+
+    def told(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "collection": self.collection,
+            "version": self.version,
+            "key": self.key,
+            "op": self.op,
+            "at": show(self.at),
+            "before": self.before,
+            "after": self.after,
+            "run": self.run,
+        }
 
 
 class Changes(BaseModel):
@@ -46,13 +59,23 @@ class Changes(BaseModel):
     latest: int
     changes: tuple[Change, ...]
 
+    def told(self) -> dict[str, Any]:
+        """As JSON has it; `model_dump` takes five times as long."""
+        return {**self.__dict__, "changes": [change.told() for change in self.changes]}
+
 
 def differ(before: Item, after: Item) -> tuple[Item, Item]:
     """The fields in which two values of a record differ, old and new."""
-    old = {name: value for name, value in before.items() if name not in after or not same(after[name], value)}
-    new = {
-        name: value for name, value in after.items() if name not in before or not same(before[name], value)
-    }
+    old: Item = {}
+    new: Item = {}
+    for name, value in before.items():
+        if name not in after:
+            old[name] = value
+        elif (now := after[name]) is not value and not same(now, value):
+            old[name], new[name] = value, now
+    gone = len(old) - len(new)
+    if len(after) > len(before) - gone:
+        new = {name: value for name, value in after.items() if name in new or name not in before}
     return old, new
 
 

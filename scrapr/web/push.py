@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import orjson
 import structlog
 from aiohttp import web
 
@@ -49,11 +50,13 @@ class Push:
 
     async def emit(self, room: str, event: str, payload: Any) -> None:
         """Tell everybody in `room`."""
+        message = orjson.dumps([event, payload]).decode()
         for sid in self._sockets.room(room):
             if self._sockets.waiting(sid) > WAITING_MOST:
                 log.warning("slow peer cut off", room=room)
                 self._sockets.cut(sid)
-        await self._sockets.emit(room, event, payload)
+            else:
+                await self._sockets.put(sid, message)
 
     async def _join(self, sid: str, wish: Any = None) -> dict[str, Any]:
         try:

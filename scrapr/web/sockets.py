@@ -104,9 +104,10 @@ class Sockets:
         """The clients in a room."""
         return [sid for sid, _ in self._server.manager.get_participants("/", room)]
 
-    async def emit(self, room: str, event: str, payload: Any) -> None:
-        """Tell everybody in a room, whatever waits for them already."""
-        await self._server.emit(event, payload, room=room)
+    async def put(self, sid: str, message: str) -> None:
+        """Send an event that is JSON already, whatever waits for the client."""
+        if (client := self._client(sid)) is not None:
+            await client.send(Packet(MESSAGE, EVENT + message))
 
     async def send(self, sid: str, messages: Iterable[str]) -> None:
         """Send events that are JSON already, once the client took what came before. Raises `OSError` if it is gone."""

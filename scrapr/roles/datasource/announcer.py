@@ -1,12 +1,16 @@
-"""The announcer: woken by the collections, it tells everybody in a collection's room what changed."""
+"""The announcer tells everybody in a collection's room what changed: at once what this replica wrote, and what others
+wrote when the collections' change stream tells of it.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scrapr.model.change import Changes
+from scrapr.model.change import Change, Changes
 from scrapr.model.collection import Name
 from scrapr.model.errors import Unavailable
 from scrapr.model.validation import parse
@@ -47,6 +51,7 @@ class Announcer:
         self._most = settings.push
         self._announced: dict[str, int] = {}
         self._rooms: set[str] = set()
+        self._one_by_one = asyncio.Lock()
         self.push = Push(room_of=self._room_of, admit=self._admit, token=token)
 
     async def announce(self) -> None:
@@ -54,13 +59,21 @@ class Announcer:
         try:
             async for event in watch(self._store.collections, ADVANCES):
                 if event is not None:
-                    await self._tell(event["collection"], event["version"])
+                    await self._hear(event["collection"], event["version"])
                     continue
                 for collection in (await self._store.list_collections()).collections:
-                    await self._tell(collection.name, collection.version)
+                    await self._hear(collection.name, collection.version)
         except Unavailable:
             self.push.dismiss()
             raise
+
+    async def tell(self, changes: Sequence[Change]) -> None:
+        """Tell of what was just written here, if it goes on where the last push ended; else `announce` will."""
+        first, last = changes[0], changes[-1]
+        async with self._one_by_one:
+            since = self._announced.get(first.collection, 0)
+            if first.version <= since + 1 <= last.version:
+                await self._emit(first.collection, since, last.version, changes[since + 1 - first.version :])
 
     def _room_of(self, wish: Any) -> str:
         room = parse(Wish, wish).collection
@@ -74,17 +87,25 @@ class Announcer:
         self._announced.setdefault(collection, version)
         return {"version": version}
 
-    async def _tell(self, collection: str, latest: int) -> None:
-        since = self._announced.get(collection, 0)
-        if collection in self._rooms and latest > since:
-            changes = await self._read(collection, since, latest)
-            await self.push.emit(collection, "changes", changes.model_dump(mode="json"))
-            metrics.ANNOUNCED.inc(len(changes.changes))
-            latest = changes.latest
-        self._announced[collection] = max(latest, since)
+    async def _hear(self, collection: str, latest: int) -> None:
+        async with self._one_by_one:
+            since = self._announced.get(collection, 0)
+            if latest <= since:
+                return
+            changes: Sequence[Change] = ()
+            if collection in self._rooms and latest - since <= self._most:
+                found = await self._store.stretch(collection, since=since, latest=latest, limit=self._most)
+                latest, changes = found.latest, found.changes
+            await self._emit(collection, since, latest, changes)
 
-    async def _read(self, collection: str, since: int, latest: int) -> Changes:
-        """The changes to tell of; of too many only that they are there: whoever wants them asks."""
-        if latest - since > self._most:
-            return Changes(collection=collection, since=since, version=since, latest=latest, changes=())
-        return await self._store.stretch(collection, since=since, latest=latest, limit=self._most)
+    async def _emit(self, collection: str, since: int, latest: int, changes: Sequence[Change]) -> None:
+        """Tell of the changes; of too many only that they are there: whoever wants them asks."""
+        if collection in self._rooms:
+            told = tuple(changes) if len(changes) <= self._most else ()
+            version = told[-1].version if told else since
+            stretch = Changes.model_construct(
+                collection=collection, since=since, version=version, latest=latest, changes=told
+            )
+            await self.push.emit(collection, "changes", stretch.told())
+            metrics.ANNOUNCED.inc(len(told))
+        self._announced[collection] = latest

@@ -60,12 +60,12 @@ def _compare(
 def _put_right(old: Kept | None, new: Kept, change: Change | None, at: datetime) -> Kept:
     if old is None:
         version = change.version if change else 0
-        return replace(new, created=version, version=version, changed_at=at)
+        return new._replace(created=version, version=version, changed_at=at)
     if change is None:
-        return replace(old, feeds=new.feeds)
-    return replace(old, values=new.values, feeds=new.feeds, version=change.version, changed_at=at)
+        return old._replace(feeds=new.feeds)
+    return old._replace(values=new.values, feeds=new.feeds, version=change.version, changed_at=at)
 
 
 def _feeds(kept: Kept) -> frozenset[Feed]:
     """Who feeds a record, from where: in which order that is stored says nothing."""
-    return frozenset(replace(feed, spots=tuple(sorted(feed.spots, key=repr))) for feed in kept.feeds)
+    return frozenset(feed._replace(spots=tuple(sorted(feed.spots, key=repr))) for feed in kept.feeds)

@@ -46,8 +46,9 @@ def naive(collection: MongoCollection) -> MongoCollection:
     return collection.with_options(CodecOptions(tz_aware=False))
 
 
+@lru_cache(maxsize=1000)
 def aware(naive: datetime) -> datetime:
-    """A time that was read as a naive one, which MongoDB means as UTC."""
+    """A time that was read as a naive one, which MongoDB means as UTC; what one batch brought has one time."""
     return naive.replace(tzinfo=UTC)
 
 
@@ -228,24 +229,22 @@ def collection_of(document: Document) -> Collection:
 
 def kept_of(document: Document) -> Kept:
     """A record as the reducer sees it, read with naive times."""
-    feeds = tuple(_feed_of(feed) for feed in document["feeds"])
-    values = plain(document["values"])
     return Kept(
         document["_id"]["key"],
-        values,
-        created=document["created"],
-        version=document["version"],
-        first_seen=aware(document["first_seen"]),
-        last_seen=aware(document["last_seen"]),
-        changed_at=aware(document["changed_at"]),
-        feeds=feeds,
+        plain(document["values"]),
+        document["created"],
+        document["version"],
+        aware(document["first_seen"]),
+        aware(document["last_seen"]),
+        aware(document["changed_at"]),
+        tuple(map(_feed_of, document["feeds"])),
     )
 
 
 def _feed_of(document: Document) -> Feed:
     # Records that were written before there were spots have none.
-    spots = tuple([Spot(spot["source"], spot["run"]) for spot in document.get("spots", ())])
-    return Feed(document["configuration"], document["run"], document["order"], spots)
+    spots = [Spot(spot["source"], spot["run"]) for spot in document.get("spots", ())]
+    return Feed(document["configuration"], document["run"], document["order"], tuple(spots))
 
 
 def document_of_kept(collection: str, kept: Kept) -> Document:
@@ -300,7 +299,7 @@ def document_of_change(change: Change, was: Kept | None) -> Document:
 def changes_of(documents: Iterable[Document]) -> tuple[Change, ...]:
     """Changes as callers see them, read with naive times; not validated again, for they were written here."""
     return tuple(
-        Change.model_construct(
+        Change(
             collection=document["_id"]["collection"],
             version=document["_id"]["version"],
             key=document["key"],

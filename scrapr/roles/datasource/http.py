@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated
 
 import orjson
@@ -110,17 +110,28 @@ class History(BaseModel):
 
 
 def routes(
-    inbox: Inbox, store: Store, past: Past, quarantine: QuarantineStore, care: Care
+    inbox: Inbox,
+    store: Store,
+    past: Past,
+    quarantine: QuarantineStore,
+    care: Care,
+    *,
+    arrived: Callable[[str], None],
 ) -> tuple[Route, ...]:
-    """All routes of the role."""
+    """All routes of the role; `arrived` hears of the collections for which something came."""
     readers = _Readers(store, past)
 
     async def accept(call: Call) -> Receipt | Receipts:
         text = await call.request.read()
         given = intake.understand(read_json(text), text)
         if isinstance(given, Batch | Run):
-            return await inbox.accept(given)
-        return Receipts(receipts=await inbox.accept_all(given))
+            answer: Receipt | Receipts = await inbox.accept(given)
+            arrived(given.collection)
+        else:
+            answer = Receipts(receipts=await inbox.accept_all(given))
+            for collection in {batch.collection for batch in given}:
+                arrived(collection)
+        return answer
 
     async def show_quarantine(call: Call) -> Quarantine:
         query = call.query(QuarantineQuery)

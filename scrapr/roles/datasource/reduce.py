@@ -7,10 +7,12 @@ gives the same records with the same versions, and replaying them in their order
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
-from scrapr.model.change import Change, Op, differ
+from scrapr.model.change import Change, differ
 from scrapr.model.errors import FieldError
 from scrapr.model.item import Item
 from scrapr.model.rules import find_faults
@@ -77,29 +79,13 @@ def fold_page(standing: Standing, old: Mapping[str, Kept], page: Page, *, most: 
     feed = Feed(page.configuration, page.run, standing.order + 1, spots)
     at = standing.time_of(page.received_at)
     keyed, aside, broken = sort_out(page)
-    records: dict[str, Kept] = {}
-    changes: list[Change] = []
-    was: dict[int, Kept] = {}
-    for key, items in keyed.items():
-        before = old.get(key)
-        if _is_overtaken(before, page):
-            continue
-        values = merge(_remain(before, page), items, page.collect, most=most)
-        version = standing.version + len(changes) + 1
-        if change := _compare(standing.name, key, before, values, version, page.run, at):
-            changes.append(change)
-            if before:
-                was[version] = before
-        records[key] = _keep(key, before, values, change, feed, at)
-    records |= _sight_broken(old, broken.difference(records), feed, at)
-    known = {key: old[key].fed_by(feed.configuration) for key in records if key in old}
-    sighted = tuple(
-        key
-        for key, fed in known.items()
-        if fed and records[key].version == old[key].version and _is_spotted(fed, page.source)
-    )
-    created = len(records) - len(known)
-    joined = len(records) - sum(fed is not None for fed in known.values())
+    touched = [*_touch_all(standing, old, keyed, page, feed, at, most)]
+    touched += _sight_broken(old, broken.difference(keyed), feed, at)
+    sighted = tuple(touch.kept.key for touch in touched if touch.is_sighting(page.source))
+    records = {touch.kept.key: touch.kept for touch in touched}
+    changes = tuple(touch.change for touch in touched if touch.change)
+    created = sum(touch.before is None for touch in touched)
+    joined = sum(touch.fed is None for touch in touched)
     return Step(
         standing=_advance(standing, feed, at, created=created, changes=len(changes), joined=joined),
         effect=Effect(
@@ -108,16 +94,52 @@ def fold_page(standing: Standing, old: Mapping[str, Kept], page: Page, *, most: 
             updated=len(changes) - created,
             unkeyed=sum(not each.is_keyed for each in aside),
             quarantined=sum(each.is_keyed for each in aside),
-            fresh=len(records) - sum(fed is not None and fed.run == feed.run for fed in known.values()),
+            fresh=sum(touch.fed is None or touch.fed.run != feed.run for touch in touched),
             held=standing.held.get(feed.configuration, 0) if feed.configuration else 0,
         ),
         records=records,
         written=frozenset(records.keys() - set(sighted)),
-        changes=tuple(changes),
-        was=was,
+        changes=changes,
+        was={touch.change.version: touch.before for touch in touched if touch.change and touch.before},
         sighting=Sighting(feed, at, sighted),
         aside=tuple(aside),
     )
+
+
+class Touch(NamedTuple):
+    """A record that a page names: as it was, its feed then by the page's configuration, and as it is."""
+
+    before: Kept | None
+    fed: Feed | None
+    kept: Kept
+    change: Change | None
+
+    def is_sighting(self, source: str | None) -> bool:
+        """Whether nothing is new but the run: the record has its values, and was seen at `source` before."""
+        return self.fed is not None and self.change is None and _is_spotted(self.fed, source)
+
+
+def _touch_all(
+    standing: Standing,
+    old: Mapping[str, Kept],
+    keyed: Mapping[str, Sequence[Item]],
+    page: Page,
+    feed: Feed,
+    at: datetime,
+    most: int,
+) -> Iterator[Touch]:
+    version, alone = standing.version + 1, (feed,)
+    known = page.names.union(page.collect.values()) if page.names else None
+    for key, items in keyed.items():
+        before = old.get(key)
+        fed = before and before.fed_by(page.configuration)
+        if fed and _is_overtaken(fed, page):
+            continue
+        values = merge(_remain(before, page, known), items, page.collect, most=most)
+        change = _compare(standing.name, key, before, values, version, page.run, at)
+        version += change is not None
+        feeds = alone if before is None else _join_all(before, fed, feed, alone)
+        yield Touch(before, fed, _keep(key, before, values, change, feeds, at), change)
 
 
 def _is_spotted(feed: Feed, source: str | None) -> bool:
@@ -125,21 +147,29 @@ def _is_spotted(feed: Feed, source: str | None) -> bool:
     return source is None or any(spot.source == source for spot in feed.spots)
 
 
+def _join_all(before: Kept, fed: Feed | None, feed: Feed, alone: tuple[Feed, ...]) -> tuple[Feed, ...]:
+    """Who feeds a record that `feed` brings, which nearly always is who did before, from where it did before."""
+    if fed is not None and before.feeds == (fed,) and all(map(_sources(feed).__contains__, _sources(fed))):
+        return alone
+    others = tuple(each for each in before.feeds if each is not fed)
+    return (*others, _join(fed, feed))
+
+
 def _join(before: Feed | None, feed: Feed) -> Feed:
     """`feed` with the other sources where it saw the record before."""
     if before is None:
         return feed
-    sources = {spot.source for spot in feed.spots}
-    others = tuple(spot for spot in before.spots if spot.source not in sources)
-    return replace(feed, spots=(*others, *feed.spots)[-SPOTS_MOST:])
+    others = tuple(spot for spot in before.spots if spot.source not in _sources(feed))
+    return feed._replace(spots=(*others, *feed.spots)[-SPOTS_MOST:])
 
 
-def _is_overtaken(before: Kept | None, page: Page) -> bool:
+def _sources(feed: Feed) -> list[str]:
+    return [spot.source for spot in feed.spots]
+
+
+def _is_overtaken(fed: Feed, page: Page) -> bool:
     """Whether what the page brings back from quarantine is older than what its configuration told since."""
-    if before is None or page.origin is None:
-        return False
-    fed = before.fed_by(page.configuration)
-    return fed is not None and fed.order > page.origin and fed.run != page.run
+    return page.origin is not None and fed.order > page.origin and fed.run != page.run
 
 
 def sort_out(page: Page) -> tuple[dict[str, list[Item]], list[Aside], set[str]]:
@@ -169,51 +199,46 @@ def _keyless(item: Item, fields: Sequence[str]) -> FieldError:
 
 def _sight_broken(
     old: Mapping[str, Kept], broken: Iterable[str], feed: Feed, at: datetime
-) -> dict[str, Kept]:
+) -> Iterator[Touch]:
     """Records of which only a broken item came: they were seen, and keep what they have."""
-    return {
-        key: _keep(key, before, before.values, None, feed, at)
-        for key in broken
-        if (before := old.get(key)) is not None and before.fed_by(feed.configuration) is not None
-    }
+    for key in broken:
+        before = old.get(key)
+        if before is not None and (fed := before.fed_by(feed.configuration)) is not None:
+            kept = before._replace(last_seen=at, feeds=_join_all(before, fed, feed, (feed,)))
+            yield Touch(before, fed, kept, None)
 
 
-def _remain(before: Kept | None, page: Page) -> Item:
+def _remain(before: Kept | None, page: Page, known: AbstractSet[str] | None) -> Item:
     """What a record keeps of its values: where only the page's configuration feeds it, what that still gives."""
     if before is None:
         return {}
     values = before.values
-    if not page.names or any(feed.configuration != page.configuration for feed in before.feeds):
+    if known is None or values.keys() <= known:
         return values
-    gone = values.keys() - page.names - set(page.collect.values())
-    return {name: value for name, value in values.items() if name not in gone} if gone else values
+    if any(feed.configuration != page.configuration for feed in before.feeds):
+        return values
+    return {name: value for name, value in values.items() if name in known}
 
 
 def _compare(
     collection: str, key: str, before: Kept | None, values: Item, version: int, run: str, at: datetime
 ) -> Change | None:
     """The change from a record to its new values, or None where there is none."""
-    op: Op = "update" if before else "create"
-    old, new = differ(before.values, values) if before else (None, values)
-    if before and not old and not new:
-        return None
-    # Past the validation, and with every field: both would take longer than all the rest of the fold.
-    return Change.model_construct(
-        collection=collection, version=version, key=key, op=op, before=old, after=new, run=run, at=at
-    )
+    if before is None:
+        return Change(collection, version, key, "create", at, None, values, run)
+    old, new = differ(before.values, values)
+    return Change(collection, version, key, "update", at, old, new, run) if old or new else None
 
 
 def _keep(
-    key: str, before: Kept | None, values: Item, change: Change | None, feed: Feed, at: datetime
+    key: str, before: Kept | None, values: Item, change: Change | None, feeds: tuple[Feed, ...], at: datetime
 ) -> Kept:
     if before is None:
         version = change.version if change else 0
-        return Kept(key, values, version, version, at, at, at, (feed,))
-    others = tuple(each for each in before.feeds if each.configuration != feed.configuration)
-    feeds = (*others, _join(before.fed_by(feed.configuration), feed))
+        return Kept(key, values, version, version, at, at, at, feeds)
     if change is None:
-        return replace(before, last_seen=at, feeds=feeds)
-    return replace(before, values=values, version=change.version, last_seen=at, changed_at=at, feeds=feeds)
+        return before._replace(last_seen=at, feeds=feeds)
+    return before._replace(values=values, version=change.version, last_seen=at, changed_at=at, feeds=feeds)
 
 
 def _advance(

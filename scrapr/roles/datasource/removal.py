@@ -66,12 +66,12 @@ def forget(standing: Standing, end: End, unseen: Sequence[Kept], *, is_last: boo
     """
     at = standing.time_of(end.received_at)
     left = [
-        replace(kept, feeds=tuple(feed for feed in kept.feeds if feed.configuration != end.configuration))
+        kept._replace(feeds=tuple(feed for feed in kept.feeds if feed.configuration != end.configuration))
         for kept in unseen
     ]
     gone = [kept for kept in left if not kept.feeds]
     changes = tuple(
-        Change.model_construct(
+        Change(
             collection=standing.name,
             version=standing.version + number,
             key=kept.key,

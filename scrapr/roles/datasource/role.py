@@ -60,9 +60,9 @@ async def build(
     inbox, store = Inbox(database, settings), Store(database)
     ledger, dropper = Ledger(database, settings, replica or secrets.token_hex(8)), Dropper(database)
     rebuilder = Rebuilder(database, ledger, settings)
-    reducer = Reducer(inbox, ledger, dropper, rebuilder, settings)
-    care = Care(dropper, rebuilder, reducer.mark, config)
     announcer = Announcer(store, settings, token=token)
+    reducer = Reducer(inbox, ledger, dropper, rebuilder, settings, announcer.tell)
+    care = Care(dropper, rebuilder, reducer.mark, config)
     news = _news(database, settings, webhooks, config=config, token=token)
     workers = (Loop(f"reduce-{number}", reducer.work) for number in range(1, settings.reducers + 1))
 
@@ -73,7 +73,14 @@ async def build(
         name="datasource",
         home="/collections",
         routes=(
-            *http.routes(inbox, store, Past(database, store), QuarantineStore(database, store), care),
+            *http.routes(
+                inbox,
+                store,
+                Past(database, store),
+                QuarantineStore(database, store),
+                care,
+                arrived=reducer.mark,
+            ),
             *news.routes,
             *backup.routes(_archive(database)),
         ),

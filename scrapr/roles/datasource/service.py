@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 
 from scrapr.model.batch import Reduction
+from scrapr.model.change import Change
 from scrapr.model.errors import TooLarge, Unavailable
 from scrapr.model.times import now
 from scrapr.roles.datasource import metrics, removal
@@ -36,6 +37,8 @@ ARRIVALS: list[Document] = [
 """What is inserted into the inbox, without the items."""
 OUTRUN_PAUSE = 0.01
 OUTRUN_PAUSE_MOST = 0.5
+Tell: TypeAlias = Callable[[Sequence[Change]], Awaitable[None]]
+"""Told of changes as soon as they are written."""
 
 
 class Settled(Bookmark):
@@ -64,12 +67,14 @@ class Reducer:
         dropper: Dropper,
         rebuilder: Rebuilder,
         settings: DatasourceSettings,
+        tell: Tell,
     ) -> None:
         self._inbox = inbox
         self._ledger = ledger
         self._dropper = dropper
         self._rebuilder = rebuilder
         self._settings = settings
+        self._tell = tell
         self._agenda = Agenda()
         self._others: set[str] = set()
         """Collections that another replica holds, until they are looked at again."""
@@ -186,6 +191,8 @@ class Reducer:
         old = await self._ledger.recall(standing.name, keys_of(pages))
         folded = fold(standing, old, pages, most=self._settings.collected)
         await self._ledger.reduce(folded, pages)
+        if folded.changes:
+            await self._tell(folded.changes)
         seconds = perf_counter() - started
         metrics.REDUCTION.observe(seconds)
         metrics.LAG.observe(max(0.0, (now() - pages[0].received_at).total_seconds()))
@@ -209,6 +216,8 @@ class Reducer:
         part = removal.forget(standing, end, unseen, is_last=is_last)
         reduction = _reduction(effects, kept)
         removed = await self._ledger.end(part, end, reduction)
+        if part.changes:
+            await self._tell(part.changes)
         _count(part, 1 if is_last else 0)
         if is_last:
             told = {

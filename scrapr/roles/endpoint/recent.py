@@ -86,7 +86,7 @@ def write(changes: Sequence[Change], *, end: int = 0) -> list[Told]:
     """The changes as they are told; the first begins at `end`."""
     told = []
     for change in changes:
-        body = change.model_dump_json().encode()
+        body = orjson.dumps(change.told())
         end += len(body)
         told.append(Told(change.version, body, end))
     return told

@@ -30,7 +30,7 @@ def store(records: dict[str, Kept], folded: Fold) -> dict[str, Kept]:
         for key in sighting.keys:
             kept = after[key]
             others = [feed for feed in kept.feeds if feed.configuration != sighting.feed.configuration]
-            after[key] = replace(kept, last_seen=sighting.at, feeds=(*others, sighting.feed))
+            after[key] = kept._replace(last_seen=sighting.at, feeds=(*others, sighting.feed))
     return after
 
 
