@@ -11,9 +11,11 @@ from pydantic import AfterValidator, PlainSerializer
 
 def now() -> datetime:
     """The present, in UTC, cut to whole milliseconds."""
-    return cut(datetime.now(UTC))
+    at = datetime.now(UTC)
+    return at.replace(microsecond=at.microsecond // 1000 * 1000)
 
 
+@lru_cache(maxsize=1000)
 def cut(at: datetime) -> datetime:
     """`at` as UTC without what is finer than a millisecond; a naive time is taken as UTC."""
     utc = at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)

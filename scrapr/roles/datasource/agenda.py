@@ -8,12 +8,19 @@ from contextlib import asynccontextmanager
 
 
 class Agenda:
-    """Names are marked by whoever hears of work, and taken by workers; marking a name often is marking it once."""
+    """Names are marked by whoever hears of work, and taken by workers; marking a name often is marking it once.
 
-    def __init__(self) -> None:
+    What is marked while nobody works on it is handed out at once. What is marked while somebody does rests until
+    `gather` seconds after it was handed out: what comes meanwhile is done together.
+    """
+
+    def __init__(self, *, gather: float) -> None:
+        self._gather = gather
         self._queue: asyncio.Queue[str] = asyncio.Queue()
         self._marked: set[str] = set()
         self._taken: set[str] = set()
+        self._resting: set[str] = set()
+        self._urgent: set[str] = set()
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
@@ -23,13 +30,15 @@ class Agenda:
         """Whether all that was marked is done."""
         return not self._marked and not self._taken
 
-    def mark(self, name: str) -> None:
-        """There is work for `name`, or may be."""
+    def mark(self, name: str, *, urgent: bool = False) -> None:
+        """There is work for `name`, or may be; what is `urgent` does not rest."""
+        if urgent:
+            self._urgent.add(name)
         if name in self._marked:
             return
         self._marked.add(name)
-        if name not in self._taken and not self._closed:
-            self._queue.put_nowait(name)
+        if name not in self._taken and name not in self._resting:
+            self._hand_out(name)
 
     @asynccontextmanager
     async def next(self) -> AsyncIterator[str]:
@@ -37,7 +46,9 @@ class Agenda:
         name = await self._queue.get()
         while self._closed:
             await asyncio.Event().wait()
+        since = asyncio.get_running_loop().time()
         self._marked.discard(name)
+        self._urgent.discard(name)
         self._taken.add(name)
         self._idle.clear()
         try:
@@ -46,14 +57,25 @@ class Agenda:
             self._marked.add(name)
             raise
         finally:
-            self._give_back(name)
+            self._give_back(name, since)
 
-    def _give_back(self, name: str) -> None:
+    def _give_back(self, name: str, since: float) -> None:
         self._taken.discard(name)
-        if name in self._marked and not self._closed:
-            self._queue.put_nowait(name)
+        if name in self._urgent:
+            self._hand_out(name)
+        elif name in self._marked:
+            self._resting.add(name)
+            asyncio.get_running_loop().call_at(since + self._gather, self._wake, name)
         if not self._taken:
             self._idle.set()
+
+    def _wake(self, name: str) -> None:
+        self._resting.discard(name)
+        self._hand_out(name)
+
+    def _hand_out(self, name: str) -> None:
+        if not self._closed:
+            self._queue.put_nowait(name)
 
     async def close(self) -> None:
         """Hand out no more, and wait until nothing is in anybody's hands."""

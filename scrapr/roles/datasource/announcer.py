@@ -5,7 +5,7 @@ wrote when the collections' change stream tells of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -44,10 +44,16 @@ class Wish(BaseModel):
 
 
 class Announcer:
-    """One replica's rooms. Each push goes on where the last one ended, so that a gap is seen by whoever has one."""
+    """One replica's rooms. Each push goes on where the last one ended, so that a gap is seen by whoever has one.
 
-    def __init__(self, store: Store, settings: DatasourceSettings, *, token: str) -> None:
+    `heard` is told of each collection that has a new version; None is any of them.
+    """
+
+    def __init__(
+        self, store: Store, settings: DatasourceSettings, *, token: str, heard: Callable[[str | None], None]
+    ) -> None:
         self._store = store
+        self._heard = heard
         self._most = settings.push
         self._announced: dict[str, int] = {}
         self._rooms: set[str] = set()
@@ -58,6 +64,7 @@ class Announcer:
         """Tell of every new version, until cancelled. Raises `Unavailable`, and then nobody waits to be told."""
         try:
             async for event in watch(self._store.collections, ADVANCES):
+                self._heard(None if event is None else event["collection"])
                 if event is not None:
                     await self._hear(event["collection"], event["version"])
                     continue

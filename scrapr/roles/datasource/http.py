@@ -124,14 +124,14 @@ def routes(
     async def accept(call: Call) -> Receipt | Receipts:
         text = await call.request.read()
         given = intake.understand(read_json(text), text)
-        if isinstance(given, Batch | Run):
-            answer: Receipt | Receipts = await inbox.accept(given)
-            arrived(given.collection)
-        else:
-            answer = Receipts(receipts=await inbox.accept_all(given))
-            for collection in {batch.collection for batch in given}:
+        try:
+            if isinstance(given, Batch | Run):
+                return await inbox.accept(given)
+            return Receipts(receipts=await inbox.accept_all(given))
+        finally:
+            # Even of what failed, something may have been kept.
+            for collection in {each.collection for each in (given if isinstance(given, tuple) else (given,))}:
                 arrived(collection)
-        return answer
 
     async def show_quarantine(call: Call) -> Quarantine:
         query = call.query(QuarantineQuery)

@@ -50,6 +50,8 @@ class Inbox:
         self._settings = settings
         self._bounds = Bounds(database, settings)
         self._convoy: Convoy[_Post] = Convoy(self._write, most=DOCUMENT_MOST)
+        self._own: set[str] = set()
+        """What was taken here, and the change stream has not told of yet."""
 
     async def accept(self, given: Batch | Run) -> Receipt:
         """Keep a batch or a run's end; durable when this returns. A replay is acknowledged again.
@@ -89,6 +91,16 @@ class Inbox:
             with translated():
                 await self.batches.delete_many({"_id": {"$in": new}, "waiting": "page"})
             raise
+
+    def knows(self, batch: str) -> bool:
+        """Whether a batch that the change stream tells of was taken here, and is no news then."""
+        known = batch in self._own
+        self._own.discard(batch)
+        return known
+
+    def forget(self) -> None:
+        """The change stream may have left out some of what was taken here."""
+        self._own.clear()
 
     async def _fence(self, given: Batch | Run) -> None:
         """Refuse what a late holder still sends, and remember the greatest epoch of each configuration."""
@@ -143,7 +155,14 @@ class Inbox:
         """Whether each document is new here."""
         # Each is encoded once, and all before any is sent.
         post = _Post([_encode(document) for document in given])
-        await self._convoy.join(post, sum(len(document.raw) for document in post.documents))
+        own = {document["_id"] for document in given}
+        self._own |= own
+        try:
+            await self._convoy.join(post, sum(len(document.raw) for document in post.documents))
+        except BaseException:
+            self._own -= own
+            raise
+        self._own -= {given[index]["_id"] for index in post.old}
         for index in post.old:
             await self._check_replay(given[index])
         metrics.BATCHES.labels("duplicate").inc(len(post.old))

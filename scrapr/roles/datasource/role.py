@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -60,10 +61,10 @@ async def build(
     inbox, store = Inbox(database, settings), Store(database)
     ledger, dropper = Ledger(database, settings, replica or secrets.token_hex(8)), Dropper(database)
     rebuilder = Rebuilder(database, ledger, settings)
-    announcer = Announcer(store, settings, token=token)
+    news = _news(database, settings, webhooks, config=config, token=token)
+    announcer = Announcer(store, settings, token=token, heard=news.heard)
     reducer = Reducer(inbox, ledger, dropper, rebuilder, settings, announcer.tell)
     care = Care(dropper, rebuilder, reducer.mark, config)
-    news = _news(database, settings, webhooks, config=config, token=token)
     workers = (Loop(f"reduce-{number}", reducer.work) for number in range(1, settings.reducers + 1))
 
     async def release() -> None:
@@ -103,6 +104,7 @@ class _News:
     """What follows from reduced runs and new versions: states, and webhooks that are told."""
 
     sender: Sender
+    heard: Callable[[str | None], None]
     routes: tuple[Route, ...]
     loops: tuple[Loop, ...]
 
@@ -131,12 +133,12 @@ def _news(
     )
     return _News(
         sender,
+        herald.mark,
         routes=(*states_http.routes(book), *hooks_http.WebhookRoutes(registry, outbox, look_again).routes),
         loops=(
             Loop("ended runs", keeper.listen),
             Loop("states", keeper.tell),
             *(census.loops if census else ()),
-            Loop("versions", herald.listen),
             Loop("changed items", herald.look),
             Loop("deliveries", sender.listen),
             Loop("send", sender.send),

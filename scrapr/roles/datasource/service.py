@@ -32,7 +32,7 @@ from scrapr.storage.mongo import Collection, Document
 log = structlog.get_logger()
 ARRIVALS: list[Document] = [
     {"$match": {"operationType": "insert"}},
-    {"$project": {"collection": "$fullDocument.collection"}},
+    {"$project": {"collection": "$fullDocument.collection", "batch": "$documentKey._id"}},
 ]
 """What is inserted into the inbox, without the items."""
 OUTRUN_PAUSE = 0.01
@@ -75,19 +75,20 @@ class Reducer:
         self._rebuilder = rebuilder
         self._settings = settings
         self._tell = tell
-        self._agenda = Agenda()
+        self._agenda = Agenda(gather=settings.gather)
         self._others: set[str] = set()
         """Collections that another replica holds, until they are looked at again."""
         self._outrun: Counter[str] = Counter()
         """How often in a row another replica was faster."""
 
     async def listen(self) -> None:
-        """Mark the collections for which something arrives, until cancelled."""
+        """Mark the collections for which something arrives at other replicas, until cancelled."""
         bookmark = Settled(self._inbox.tokens, "inbox", self._agenda)
         async for event in watch(self._inbox.batches, ARRIVALS, bookmark=bookmark):
             if event is None:
+                self._inbox.forget()
                 await self._mark_all()
-            else:
+            elif not self._inbox.knows(event["batch"]):
                 self._agenda.mark(event["collection"])
 
     async def reconcile(self) -> None:
@@ -101,7 +102,7 @@ class Reducer:
         while True:
             async with self._agenda.next() as collection:
                 if await self._try(collection):
-                    self._agenda.mark(collection)
+                    self._agenda.mark(collection, urgent=True)
 
     async def _try(self, collection: str) -> bool:
         """Reduce as `_reduce` does, unless somebody else is at it: then there is more to do in a moment."""

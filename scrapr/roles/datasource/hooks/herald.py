@@ -1,4 +1,4 @@
-"""The herald: woken by the collections' versions, it tells webhooks how far each collection is."""
+"""The herald: told of the collections' versions, it tells webhooks how far each collection is."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from functools import partial
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from scrapr.model.times import now
-from scrapr.roles.datasource.announcer import ADVANCES
 from scrapr.roles.datasource.hooks import events
 from scrapr.roles.datasource.hooks.events import Hook
 from scrapr.roles.datasource.hooks.outbox import Outbox
 from scrapr.roles.datasource.hooks.registry import Registry
 from scrapr.runtime.trigger import Trigger
-from scrapr.storage.change_stream import watch
 from scrapr.storage.mongo import Database, Document, transact, translated
 
 
@@ -39,11 +37,6 @@ class Herald:
         else:
             self._marked.add(collection)
         self._news.pull()
-
-    async def listen(self) -> None:
-        """Hear of new versions, until cancelled."""
-        async for event in watch(self._collections, ADVANCES):
-            self.mark(None if event is None else event["collection"])
 
     async def look(self) -> None:
         """Look at what is marked, until cancelled."""
