@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC
 from typing import Any, TypeAlias, TypeVar
 
+import bson
 from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
@@ -35,6 +38,10 @@ TRANSIENT = frozenset(
     (6, 7, 24, 50, 89, 91, 112, 189, 202, 262, 317, 358, 9001, 10107, 11600, 11602, 13435, 13436, 14031)
 )
 """Server errors that a later try may not meet: network, elections, time limits, write conflicts, a full disk."""
+
+
+PIECE = 100
+"""Documents that are encoded without a pause: less than a millisecond for ordinary ones."""
 
 
 @asynccontextmanager
@@ -82,6 +89,16 @@ def _transient(error: PyMongoError) -> bool:
         details: Mapping[str, Any] = error.details or {}
         return any(each.get("code") in TRANSIENT for each in details.get("writeErrors", ()))
     return isinstance(error, OperationFailure) and error.code in TRANSIENT
+
+
+async def encode(documents: Iterable[Document]) -> list[RawBSONDocument]:
+    """The documents as BSON, which PyMongo takes as they are; made piece by piece, so that others have their turn."""
+    encoded = []
+    for number, document in enumerate(documents, 1):
+        encoded.append(RawBSONDocument(bson.encode(document)))
+        if number % PIECE == 0:
+            await asyncio.sleep(0)
+    return encoded
 
 
 async def ping(database: Database) -> None:

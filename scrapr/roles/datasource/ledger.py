@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bson.errors import InvalidDocument
+from bson.raw_bson import RawBSONDocument
 from pymongo import ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
@@ -22,10 +23,10 @@ from scrapr.model.errors import TooLarge
 from scrapr.model.times import now
 from scrapr.roles.datasource import documents
 from scrapr.roles.datasource.settings import DatasourceSettings
-from scrapr.roles.datasource.shelf import Shelf
+from scrapr.roles.datasource.shelf import Shelf, Write
 from scrapr.roles.datasource.standing import Effect, End, Fold, Page, Standing
 from scrapr.storage.abandoned import end_abandoned
-from scrapr.storage.mongo import Database, Document, translated
+from scrapr.storage.mongo import Database, Document, encode, translated
 
 LOCKED = 112
 DUPLICATE = 11000
@@ -47,6 +48,14 @@ class Outrun(Exception):
 
 class Locked(Outrun):
     """Another's transaction, which is not at its end, has the same in hand; nothing was written."""
+
+
+@dataclass(frozen=True)
+class _Writes:
+    """What a fold writes, encoded."""
+
+    records: Sequence[Write]
+    changes: Sequence[RawBSONDocument]
 
 
 class Ledger(Shelf):
@@ -78,8 +87,9 @@ class Ledger(Shelf):
 
     async def reduce(self, fold: Fold, pages: Sequence[Page]) -> None:
         """Write what `pages` were folded to. Raises `Outrun`, `Unavailable`, and `TooLarge` for what cannot be kept."""
+        writes = await self._prepare(fold)
         async with transaction(self._database) as session:
-            await self._write(fold, session)
+            await self._write(fold, writes, session)
             if fold.effects:
                 await self._mark([_reduced(id_, effect) for id_, effect in fold.effects.items()], session)
             if aside := list(_aside(fold, pages, self._quarantine_most)):
@@ -96,8 +106,9 @@ class Ledger(Shelf):
 
         Tells how many records all parts so far removed; None where the run is not known any more.
         """
+        writes = await self._prepare(fold)
         async with transaction(self._database) as session:
-            await self._write(fold, session)
+            await self._write(fold, writes, session)
             learned: Document = {"$inc": {"removed": len(fold.removed)}}
             if not fold.effects:
                 await self._inbox.update_one({"_id": end.id}, {"$set": {"has_begun": True}}, session=session)
@@ -113,14 +124,19 @@ class Ledger(Shelf):
             )
         return None if run is None else int(run["removed"])
 
-    async def _write(self, fold: Fold, session: AsyncClientSession) -> None:
+    async def _prepare(self, fold: Fold) -> _Writes:
+        """Encode what is written before the transaction begins, which holds up others."""
+        with _judged():
+            changes = (
+                documents.document_of_change(each, fold.was.get(each.version)) for each in fold.changes
+            )
+            return _Writes(await self.prepare(fold), await encode(changes))
+
+    async def _write(self, fold: Fold, writes: _Writes, session: AsyncClientSession) -> None:
         await self._take_turn(fold, session)
-        await self.put(fold, session)
-        if fold.changes:
-            changes = [
-                documents.document_of_change(change, fold.was.get(change.version)) for change in fold.changes
-            ]
-            await self._changes.insert_many(changes, session=session)
+        await self.put(fold, writes.records, session)
+        if writes.changes:
+            await self._changes.insert_many(writes.changes, session=session)
 
     async def _take_turn(self, fold: Fold, session: AsyncClientSession) -> None:
         """First of all writes: where two replicas meet, the later one learns it here."""

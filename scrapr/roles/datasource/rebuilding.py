@@ -83,7 +83,7 @@ class Replay:
         old = await self._shelf.recall(self.standing.name, keys_of(pages))
         folded = fold(self.standing, old, pages, most=self._settings.collected)
         with translated():
-            await self._shelf.put(folded)
+            await self._shelf.put(folded, await self._shelf.prepare(folded))
         for page in pages:
             number = int(page.id.rpartition(":")[2])
             self._effects.setdefault(page.run, {})[number] = folded.effects[page.id]
@@ -98,7 +98,7 @@ class Replay:
             is_last = len(unseen) < most
             part = removal.forget(self.standing, end, unseen, is_last=is_last)
             with translated():
-                await self._shelf.put(part)
+                await self._shelf.put(part, await self._shelf.prepare(part))
             self.standing = part.after
             if is_last:
                 return

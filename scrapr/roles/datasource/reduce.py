@@ -48,22 +48,42 @@ def fold(standing: Standing, old: Mapping[str, Kept], pages: Sequence[Page], *, 
 
     `most` bounds the lists in which values gather.
     """
-    now, records, steps = standing, dict(old), dict[str, Step]()
+    folding = Folding(standing, old, most=most)
     for page in pages:
-        steps[page.id] = step = fold_page(now, records, heed(now, page), most=most)
-        records.update(step.records)
-        now = note(step.standing, page)
-    written = dict.fromkeys(key for step in steps.values() for key in step.records if key in step.written)
-    return Fold(
-        before=standing,
-        after=now,
-        changes=tuple(change for step in steps.values() for change in step.changes),
-        was={version: kept for step in steps.values() for version, kept in step.was.items()},
-        written=tuple(records[key] for key in written),
-        sightings=tuple(_spare(steps.values(), written)),
-        effects={page: step.effect for page, step in steps.items()},
-        aside={page: step.aside for page, step in steps.items() if step.aside},
-    )
+        folding.add(page)
+    return folding.whole()
+
+
+class Folding:
+    """A fold page by page, for whoever wants to do something else in between."""
+
+    def __init__(self, standing: Standing, old: Mapping[str, Kept], *, most: int) -> None:
+        self._before = self._now = standing
+        self._records = dict(old)
+        self._steps: dict[str, Step] = {}
+        self._most = most
+
+    def add(self, page: Page) -> None:
+        """Fold the next page."""
+        step = fold_page(self._now, self._records, heed(self._now, page), most=self._most)
+        self._steps[page.id] = step
+        self._records.update(step.records)
+        self._now = note(step.standing, page)
+
+    def whole(self) -> Fold:
+        """What all pages together make of the collection."""
+        steps = self._steps.values()
+        written = dict.fromkeys(key for step in steps for key in step.records if key in step.written)
+        return Fold(
+            before=self._before,
+            after=self._now,
+            changes=tuple(change for step in steps for change in step.changes),
+            was={version: kept for step in steps for version, kept in step.was.items()},
+            written=tuple(self._records[key] for key in written),
+            sightings=tuple(_spare(steps, written)),
+            effects={page: step.effect for page, step in self._steps.items()},
+            aside={page: step.aside for page, step in self._steps.items() if step.aside},
+        )
 
 
 def _spare(steps: Iterable[Step], written: Mapping[str, None]) -> Iterator[Sighting]:

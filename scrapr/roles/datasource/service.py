@@ -22,7 +22,7 @@ from scrapr.roles.datasource.inbox import Inbox
 from scrapr.roles.datasource.lateness import find_grown
 from scrapr.roles.datasource.ledger import Ledger, Locked, Outrun
 from scrapr.roles.datasource.rebuilding import Rebuilder
-from scrapr.roles.datasource.reduce import fold, keys_of
+from scrapr.roles.datasource.reduce import Folding, keys_of
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.datasource.standing import Effect, End, Fold, Page, Standing
 from scrapr.runtime import backoff
@@ -190,7 +190,11 @@ class Reducer:
     async def _fold(self, standing: Standing, pages: Sequence[Page]) -> None:
         started = perf_counter()
         old = await self._ledger.recall(standing.name, keys_of(pages))
-        folded = fold(standing, old, pages, most=self._settings.collected)
+        folding = Folding(standing, old, most=self._settings.collected)
+        for page in pages:
+            folding.add(page)
+            await asyncio.sleep(0)  # whoever waits for an acknowledgement comes first
+        folded = folding.whole()
         await self._ledger.reduce(folded, pages)
         if folded.changes:
             await self._tell(folded.changes)

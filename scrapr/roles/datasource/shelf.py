@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from pymongo import InsertOne, ReplaceOne, UpdateMany
 from pymongo.asynchronous.client_session import AsyncClientSession
 
 from scrapr.roles.datasource import documents, removal
 from scrapr.roles.datasource.standing import Effect, End, Fold, Kept, Sighting, Standing, Unseen
-from scrapr.storage.mongo import Collection, Document, translated
+from scrapr.storage.mongo import Collection, Document, encode, translated
 
 Write: TypeAlias = InsertOne[Document] | ReplaceOne[Document] | UpdateMany
 
@@ -45,24 +45,33 @@ class Shelf:
         with translated():
             return [documents.kept_of(document) for document in await found.to_list()]
 
-    async def put(self, fold: Fold, session: AsyncClientSession | None = None) -> None:
-        """Write a fold's records, and take away those that it removed."""
+    async def prepare(self, fold: Fold) -> list[Write]:
+        """The writes of a fold's records, encoded."""
         name = fold.before.name
-        writes: list[Write] = [*_written(name, fold), *_sighted(name, fold.sightings)]
+        written = zip(
+            fold.written,
+            await encode(documents.document_of_kept(name, each) for each in fold.written),
+            strict=True,
+        )
+        return [*(_write_of(name, fold, *each) for each in written), *_sighted(name, fold.sightings)]
+
+    async def put(
+        self, fold: Fold, writes: Sequence[Write], session: AsyncClientSession | None = None
+    ) -> None:
+        """Write a fold's records, and take away those that it removed."""
         if writes:
             # Unordered, they go as one command of each kind; sightings never name what is written as a whole.
             await self._records.bulk_write(writes, ordered=False, session=session)
         if fold.removed:
-            gone = [{"collection": name, "key": key} for key in fold.removed]
+            gone = [{"collection": fold.before.name, "key": key} for key in fold.removed]
             await self._records.delete_many({"_id": {"$in": gone}}, session=session)
 
 
-def _written(collection: str, fold: Fold) -> Iterator[InsertOne[Document] | ReplaceOne[Document]]:
-    """Whole documents, never update operators: a user's field may be called `$set` or `a.b`."""
-    for kept in fold.written:
-        document = documents.document_of_kept(collection, kept)
-        is_new = kept.created > fold.before.version
-        yield InsertOne(document) if is_new else ReplaceOne({"_id": document["_id"]}, document)
+def _write_of(collection: str, fold: Fold, kept: Kept, document: Any) -> Write:
+    """A whole document, never update operators: a user's field may be called `$set` or `a.b`."""
+    if kept.created > fold.before.version:
+        return InsertOne(document)
+    return ReplaceOne({"_id": {"collection": collection, "key": kept.key}}, document)
 
 
 def _sighted(collection: str, sightings: Iterable[Sighting]) -> Iterator[UpdateMany]:
