@@ -10,8 +10,9 @@ from aiohttp import web
 from aiohttp.web_request import BaseRequest
 
 from scrapr.model.errors import NotAcceptable, Unavailable
-from scrapr.roles.endpoint import answer, demand, describing, encodings, query, spelling
+from scrapr.roles.endpoint import answer, declaring, demand, describing, encodings, query, spelling
 from scrapr.roles.endpoint.answer import Answer
+from scrapr.roles.endpoint.declarations import Declarations
 from scrapr.roles.endpoint.demand import Demand
 from scrapr.roles.endpoint.export import Export
 from scrapr.roles.endpoint.formats import kinds
@@ -31,7 +32,8 @@ TIMESTAMP = "timestamp"
 
 
 class Answers:
-    """Every answer comes from this process's memory; no other process is asked, but for a past that it lacks.
+    """Every answer comes from this process's memory; no other process is asked, but for a past that it lacks and
+    for what configurations declare.
 
     `places` leads from requests' targets, as they were written, to the collections that they are about.
     """
@@ -41,12 +43,14 @@ class Answers:
         mirror: Mirror,
         maker: Maker,
         past: Past,
+        declarations: Declarations,
         places: dict[str, Mirrored],
         settings: EndpointSettings,
     ) -> None:
         self._mirror = mirror
         self._maker = maker
         self._past = past
+        self._declarations = declarations
         self._places = places
         self._settings = settings
 
@@ -73,6 +77,7 @@ class Answers:
         wish = demand.read(parameters, shape, chosen)
         if wish.at is not None:
             mirrored = await self._past.of(mirrored, wish.at)
+        await self._check(mirrored, wish, request)
         age = mirrored.age
         asked = self._ask(request, mirrored, shape, chosen, wish, stale=age > self._settings.stale_after)
         made = self._recall(asked) or await self._make(asked)
@@ -92,7 +97,16 @@ class Answers:
         if copy is None:
             raise Unavailable(f"The collection {mirrored.name!r} is being replaced")
         observed = await asyncio.to_thread(self._mirror.schema, copy.table)
-        return copy, describing.schema(mirrored.name, copy, observed)
+        declared = await self._declarations.of(mirrored.name)
+        return copy, describing.schema(mirrored.name, copy, declaring.overlay(observed, declared))
+
+    async def _check(self, mirrored: Mirrored, wish: Demand, request: web.Request) -> None:
+        """Raise `Invalid` where fields are named that no item had, and no configuration declares."""
+        had = self._mirror.fields(mirrored.copy.table) if mirrored.copy else ()
+        known = {*had, TIMESTAMP}
+        if had and not wish.selection.names <= known:
+            declared = await self._declarations.of(mirrored.name)
+            spelling.check(wish.selection, known.union(declared), parameters=request.query)
 
     def _ask(
         self,
@@ -104,9 +118,6 @@ class Answers:
         *,
         stale: bool,
     ) -> Asked:
-        known = self._mirror.fields(mirrored.copy.table) if mirrored.copy else ()
-        if known:
-            spelling.check(wish.selection, {*known, TIMESTAMP}, parameters=request.query)
         wanted = _wanted(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
         return Asked(request, mirrored, shape, chosen, wanted[1], wish, (request.raw_path, wanted, stale))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from scrapr.model.problem import MEDIA_TYPE, Problem
 from scrapr.model.times import show
+from scrapr.roles.endpoint.declaring import types_of
 from scrapr.roles.endpoint.formats import kinds
 from scrapr.roles.endpoint.query import Copy, Items, Wish
 from scrapr.roles.endpoint.selection import RESERVED, Operator
@@ -26,14 +27,14 @@ REFUSALS = {
 
 
 def schema(collection: str, copy: Copy, observed: Mapping[str, Any]) -> dict[str, Any]:
-    """The JSON Schema (2020-12) that each item of the collection fits, as far as it was seen."""
+    """The JSON Schema (2020-12) of the collection's items, as far as they were seen or their fields are declared."""
     seen = f"{copy.total} items at version {copy.version}"
     if copy.changed_at is not None:
         seen += f", changed at {show(copy.changed_at)}"
     return {
         "$schema": DIALECT,
         "title": collection,
-        "description": f"An item of the collection {collection}, as observed: {seen}",
+        "description": f"An item of the collection {collection}, as observed and declared: {seen}",
         **(observed or {"type": "object"}),
     }
 
@@ -76,7 +77,7 @@ def _filters(item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for name, part in list(item.get("properties", {}).items())[:FILTERED]:
         if "[" in name or "]" in name or not name:
             continue
-        types = {part.get("type")} if isinstance(part.get("type"), str) else set(part.get("type", ()))
+        types = types_of(part)
         operators = [*OF_ALL, *(OF_TEXT if "string" in types else ())]
         operators += OF_NUMBERS if types & {"number", "integer"} and "string" not in types else ()
         equal = f"{name}[eq]" if name in RESERVED or name.startswith("input.") else name

@@ -112,7 +112,7 @@ def routes(
             "GET",
             "/collections/{collection}/schema",
             readers.schema,
-            "The JSON Schema (2020-12) of a collection's items, as observed",
+            "The JSON Schema (2020-12) of a collection's items, as observed and declared",
             refusals=(404,),
         ),
         Route(

@@ -13,6 +13,7 @@ from scrapr.model.claim import ClaimRequest
 from scrapr.roles.endpoint import http
 from scrapr.roles.endpoint.answers import Answers
 from scrapr.roles.endpoint.audience import Audience
+from scrapr.roles.endpoint.declarations import Declarations
 from scrapr.roles.endpoint.indexer import Indexer
 from scrapr.roles.endpoint.inputs import Inputs
 from scrapr.roles.endpoint.making import Maker
@@ -64,7 +65,8 @@ async def build(
     )
     indexer = Indexer(mirror, settings)
     past = Past(datasource, mirror, settings)
-    answers = Answers(mirror, Maker(mirror, indexer, settings), past, service.places, settings)
+    maker = Maker(mirror, indexer, settings)
+    answers = Answers(mirror, maker, past, Declarations(config), service.places, settings)
     scrapers = ScraperClient(config.transport.toward(directory.locate("scraper")))
     peers = Peers(
         directory,

@@ -59,6 +59,35 @@ async def test_each_item_fits_the_schema_that_was_observed(endpoint: Endpoint) -
     assert (await endpoint.get("/v1/collections/leters/schema")).status == 404
 
 
+async def test_what_all_configurations_of_a_collection_declare_is_in_its_schema(
+    endpoint: Endpoint, world: World
+) -> None:
+    price = {"type": "number", "minimum": 0, "description": "in euros"}
+    await world.declare("letters", price=price, seats={"type": "integer", "required": True})
+    schema = (await endpoint.get("/v1/collections/letters/schema")).json
+    jsonschema_rs.meta.validate(schema)
+    fits = jsonschema_rs.validator_for(schema)
+    assert all(fits.is_valid(item) for item in (await endpoint.page("letters"))["items"])
+    assert schema["properties"]["price"] == {
+        "anyOf": [{"type": "number", "minimum": 0}, {"enum": [None, "", [], {}]}],
+        "description": "in euros",
+    }
+    assert schema["properties"]["seats"] == {"type": "integer"}
+    assert schema["properties"]["note"] == {"type": ["null", "string"]}
+
+
+async def test_a_field_that_is_declared_may_be_asked_for_before_any_item_had_it(
+    endpoint: Endpoint, world: World, until: Until
+) -> None:
+    async def answers(status: int) -> bool:
+        return (await endpoint.get("/v1/collections/letters/items?fields=title,seats")).status == status
+
+    await world.declare("other", seats={"type": "integer"})
+    assert await answers(422)
+    await world.declare("letters", seats={"type": "integer"})
+    await until(lambda: answers(200))
+
+
 async def test_what_openapi_says_of_a_collection_holds_for_whatever_is_asked(endpoint: Endpoint) -> None:
     document = (await endpoint.get("/v1/collections/letters/openapi.json")).json
     names = {each["name"] for each in document["paths"]["/v1/collections/letters/items"]["get"]["parameters"]}

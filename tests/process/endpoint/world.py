@@ -173,6 +173,14 @@ class World:
         """Post an endpoint configuration."""
         await self.config.add({"type": "endpoint", "collection": collection})
 
+    async def declare(self, collection: str, **fields: Any) -> None:
+        """Post a scraper configuration that nobody scrapes, with rules for its items' fields."""
+        selector = {"title": "h3", **{name: f".{name}" for name in fields}}
+        scraper = {"source": "http://127.0.0.1/", "selector": selector}
+        await self.config.add(
+            {"type": "scraper", "collection": collection, "scraper": scraper, "ttl": 3600, "fields": fields}
+        )
+
     async def send(self, collection: str, *titles: str, **values: Any) -> None:
         """Post a batch of items with these titles."""
         items = [{"title": title, **values} for title in titles]
