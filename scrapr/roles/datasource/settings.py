@@ -5,6 +5,8 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field
 
 DAY = 86_400
+TTL_MOST = 2**31 - 1
+"""Seconds that an index of MongoDB may let something live."""
 
 
 class DatasourceSettings(BaseModel):
@@ -56,15 +58,22 @@ class DatasourceSettings(BaseModel):
     push: int = Field(
         1000, ge=0, le=10_000, description="changes told in one push; of more, only the version is told"
     )
-    inbox_retention: int = Field(7 * DAY, ge=3600, description="seconds that a reduced batch is kept")
+    inbox_retention: int = Field(
+        7 * DAY, ge=3600, le=TTL_MOST, description="seconds that a reduced batch is kept"
+    )
     change_retention: int = Field(
         30 * DAY,
         ge=60,
         description="seconds that a change is kept: how far back `at`, `since` and histories reach",
     )
-    run_retention: int = Field(30 * DAY, ge=3600, description="seconds that a finished run is kept")
+    run_retention: int = Field(
+        30 * DAY, ge=3600, le=TTL_MOST, description="seconds that a finished run is kept"
+    )
     quarantine_retention: int = Field(
-        30 * DAY, ge=3600, description="seconds that an item is kept which lacks its key or breaks a rule"
+        30 * DAY,
+        ge=3600,
+        le=TTL_MOST,
+        description="seconds that an item is kept which lacks its key or breaks a rule",
     )
     quarantine: int = Field(
         1000, ge=0, le=10_000, description="items of one batch that quarantine keeps; more are only counted"

@@ -122,7 +122,7 @@ async def running(
 ) -> AsyncIterator[Datasource]:
     token, lifecycle = SecretStr(TOKEN), Lifecycle(DrainSettings())
     # Runs of the tests are of a day long ago, and MongoDB looks once a minute for what is too old.
-    settings = settings.model_copy(update={"run_retention": 100 * YEAR})
+    settings = settings.model_copy(update={"run_retention": 50 * YEAR})
     built = await role.build(
         database=database, settings=settings, token=TOKEN, config=config, webhooks=webhooks
     )
