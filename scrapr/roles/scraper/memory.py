@@ -99,7 +99,14 @@ class Memory:
             yield url
 
     def news(self, *, whole: bool) -> News:
-        """What to store; after a `whole` run what it did not come by is forgotten, else when it becomes too much."""
+        """What to store; after a `whole` run what it did not come by is forgotten, else when it becomes too much.
+
+        What changed in any other run is forgotten, too: only a run that reads it and ends well removes what it lost.
+        """
         crowded = len(self.known.keys() | self._learned.keys()) > self.most
         forgotten = self.known.keys() - self._seen if whole or crowded else set()
-        return News(self._learned, tuple(forgotten))
+        if whole:
+            return News(self._learned, tuple(forgotten))
+        changed = self._learned.keys() & self.known.keys()
+        learned = {url: known for url, known in self._learned.items() if url not in changed}
+        return News(learned, (*forgotten, *changed))

@@ -81,6 +81,9 @@ class Walk:
         self._scout = Scout(self._fetch, group)
         at_once = fetcher.settings_for(self._options).per_host
         self._foresight = ahead.Foresight(most=min(settings.ahead, at_once - 1))
+        self._has_given = False
+        self._bare: Found | None = None
+        """A page that was read and has no items."""
 
     async def go(self) -> str | None:
         """Visit all pages; the answer is what cut that short."""
@@ -89,9 +92,12 @@ class Walk:
             while True:
                 fetched = await self._visit(before, at)
                 if self._trail.repeats(at, fetched.page.url):
+                    await self._tell_bare()
                     return None
                 step = await self._take(at, fetched)
                 if isinstance(step, crawl.Stop):
+                    if step.error is None:
+                        await self._tell_bare()
                     return step.error
                 before, at = at, step
         finally:
@@ -159,11 +165,20 @@ class Walk:
         items, next_url = reading.extraction.items, reading.extraction.next_url
         step = self._trail.follow(page.url, next_url)
         known = self._remember(page, next_url, len(items))
+        found = Found(page.url[:URL_LIMIT], items, at, known)
         if items:
-            await self._give(Found(page.url[:URL_LIMIT], items, at, known))
-        elif known is not None:
+            self._has_given = True
+            await self._give(found)
+            return step
+        self._bare = found
+        if known is not None:
             self._memory.learn(at, known)
         return step
+
+    async def _tell_bare(self) -> None:
+        """Give a page without items where it alone says that others than the unchanged pages' items are gone."""
+        if self._bare is not None and not self._has_given and self._progress.counts.unchanged:
+            await self._give(self._bare)
 
     def _remember(self, page: Page, next_url: str | None, items: int) -> Known | None:
         # What a page's links lead to may change though the page does not.

@@ -182,6 +182,15 @@ async def test_records_of_unchanged_pages_stay_and_others_go(datasource: Any, un
     assert await keys(datasource) == ["a", "b", "d", "f"]
 
 
+async def test_records_of_the_only_page_that_changed_go_though_it_has_nothing_any_more(
+    datasource: Any, until: Any
+) -> None:
+    await send_pages(datasource, until, "r1", "P abc", "Q de")
+    told = await send_pages(datasource, until, "r2", "Q ", P="r1")
+    assert (told.items, told.reduction.removed, told.reduction.kept) == (0, 2, None)
+    assert await keys(datasource) == ["a", "b", "c"]
+
+
 async def test_what_stands_on_two_pages_goes_with_the_last(datasource: Any, until: Any) -> None:
     await send_pages(datasource, until, "r1", "P abz", "Q cdz")
     await send_pages(datasource, until, "r2", "Q cd", P="r1")

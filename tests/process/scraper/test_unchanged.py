@@ -80,6 +80,33 @@ async def test_only_the_page_that_changed_is_sent(world: World, until: Until) ->
     assert third.unchanged_pages == 3
 
 
+async def test_a_page_that_lost_all_its_items_beside_unchanged_ones_is_sent_once(
+    world: World, until: Until
+) -> None:
+    show_three(world)
+    async with scraping(world, until) as again:
+        world.site.show("/2", [], "/3")
+        second = await again()
+        third = await again()
+    assert (second.outcome, second.pages, second.items, second.unchanged_pages) == ("complete", 1, 0, 2)
+    sent = world.datasource.batches[second.run, 1]
+    assert (sent.data, sent.source) == ([], f"{world.site.url}/2")
+    assert (third.pages, third.unchanged_pages) == (0, 3)
+
+
+async def test_what_changed_in_a_run_that_was_cut_is_read_and_sent_again(world: World, until: Until) -> None:
+    show_three(world)
+    async with scraping(world, until) as again:
+        world.site.show("/1", ["a"], "/2")
+        world.site.fail("/2", 404)
+        cut = await again()
+        world.site.show("/2", ["c"], "/3")
+        whole = await again()
+    assert (cut.outcome, cut.pages) == ("cut", 1)
+    assert (whole.outcome, whole.pages, whole.unchanged_pages) == ("complete", 1, 2)
+    assert [item["title"] for item in world.datasource.batches[whole.run, 1].data] == ["a"]
+
+
 async def test_a_changed_next_link_is_followed(world: World, until: Until) -> None:
     show_three(world)
     async with scraping(world, until) as again:

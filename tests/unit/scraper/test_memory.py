@@ -59,8 +59,16 @@ def test_a_whole_run_forgets_the_pages_that_it_did_not_come_by() -> None:
     memory.confirm("a")
     memory.learn("b", known(read_at=200))
     assert memory.news(whole=True).forgotten == ("c",)
-    assert memory.news(whole=False).forgotten == ()
     assert memory.news(whole=True).learned == {"b": known(read_at=200)}
+
+
+def test_any_other_run_forgets_the_pages_that_changed_and_learns_new_ones() -> None:
+    memory = Memory({"a": known(), "b": known(), "c": known()}, most=10)
+    memory.confirm("a")
+    memory.learn("b", known(read_at=200))
+    memory.learn("new", known(read_at=200))
+    news = memory.news(whole=False)
+    assert (news.forgotten, news.learned) == (("b",), {"new": known(read_at=200)})
 
 
 def test_no_more_pages_are_remembered_than_allowed() -> None:
