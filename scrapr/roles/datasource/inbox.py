@@ -15,7 +15,7 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from scrapr.model.batch import Batch, Receipt, Run
 from scrapr.model.errors import Conflict, StaleEpoch, TooLarge
-from scrapr.roles.datasource import documents, health, metrics
+from scrapr.roles.datasource import arrivals, health, metrics
 from scrapr.roles.datasource.bounds import Bounds
 from scrapr.roles.datasource.merge import key_of
 from scrapr.roles.datasource.settings import DatasourceSettings
@@ -64,7 +64,7 @@ class Inbox:
         await self._bounds.check()
         await self._fence(given)
         await self._keep_run(given)
-        [is_new] = await self._insert([documents.document_of_end(given)])
+        [is_new] = await self._insert([arrivals.document_of_end(given)])
         return Receipt(accepted=0, duplicate=not is_new, run=given.run)
 
     async def accept_all(self, batches: Sequence[Batch]) -> tuple[Receipt, ...]:
@@ -72,7 +72,7 @@ class Inbox:
         await self._bounds.check()
         await self._fence_all(batches)
         runs = [batch.run or uuid.uuid4().hex for batch in batches]
-        kept = [documents.document_of_batch(*each) for each in zip(batches, runs, strict=True)]
+        kept = [arrivals.document_of_batch(*each) for each in zip(batches, runs, strict=True)]
         are_new = await self._insert(kept)
         await self._look_again(
             batches, [each["_id"] for each, is_new in zip(kept, are_new, strict=True) if is_new]
@@ -232,7 +232,7 @@ class Inbox:
                     items += len(document["data"])
                     if pages and items > self._settings.gather_items:
                         return pages, True
-                    pages.append(documents.page_of(document))
+                    pages.append(arrivals.page_of(document))
         return pages, len(pages) == self._settings.gather_batches
 
     async def ends(self, collection: str) -> list[End]:
@@ -241,7 +241,7 @@ class Inbox:
             {"waiting": "end", "collection": collection}, sort=[("received_at", 1)], limit=ENDS_MOST
         )
         with translated():
-            return [documents.end_of(document) async for document in found]
+            return [arrivals.end_of(document) async for document in found]
 
     async def effects(self, run: str) -> dict[int, Effect]:
         """What the reduced pages of a run did, by their numbers."""

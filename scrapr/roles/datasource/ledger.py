@@ -21,7 +21,7 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure
 
 from scrapr.model.errors import TooLarge
 from scrapr.model.times import now
-from scrapr.roles.datasource import documents
+from scrapr.roles.datasource import arrivals, documents
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.datasource.shelf import Shelf, Write
 from scrapr.roles.datasource.standing import Effect, End, Fold, Page, Standing
@@ -96,7 +96,7 @@ class Ledger(Shelf):
                 await self._quarantine.insert_many(aside, session=session)
             if lone := [page for page in pages if page.is_alone]:
                 name = fold.before.name
-                runs = [documents.document_of_lone_run(name, page, fold.effects[page.id]) for page in lone]
+                runs = [arrivals.document_of_lone_run(name, page, fold.effects[page.id]) for page in lone]
                 # Not inserted: where batches are reduced once more, their runs are there.
                 replaced = [ReplaceOne({"_id": run["_id"]}, run, upsert=True) for run in runs]
                 await self._runs.bulk_write(replaced, ordered=False, session=session)
@@ -221,4 +221,4 @@ def _aside(fold: Fold, pages: Iterable[Page], most: int) -> Iterator[Document]:
     for page in pages:
         for aside in fold.aside.get(page.id, ())[:most]:
             order = fold.effects[page.id].order
-            yield documents.document_of_aside(fold.before.name, page, order, aside)
+            yield arrivals.document_of_aside(fold.before.name, page, order, aside)

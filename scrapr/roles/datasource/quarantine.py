@@ -14,7 +14,7 @@ from scrapr.model.batch import Batch
 from scrapr.model.errors import Conflict
 from scrapr.model.quarantine import Quarantine, Quarantined, Replay, Replayed
 from scrapr.model.times import now
-from scrapr.roles.datasource import documents
+from scrapr.roles.datasource import arrivals, documents
 from scrapr.roles.datasource.ledger import Outrun, transaction
 from scrapr.roles.datasource.reduce import sort_out
 from scrapr.roles.datasource.standing import Page
@@ -81,7 +81,7 @@ class QuarantineStore:
         }
         if found is None and "key" not in given:
             return None
-        kept = Page("", "", (), now(), who) if found is None else documents.page_of({**found, "data": []})
+        kept = Page("", "", (), now(), who) if found is None else arrivals.page_of({**found, "data": []})
         return replace(kept, source=None, is_alone=False, **given)
 
     async def _replay(self, collection: str, page: Page, number: int, group: Sequence[Document]) -> int:
@@ -95,7 +95,7 @@ class QuarantineStore:
         ids = [group[place]["_id"] for place in passing]
         if passing:
             batch = _batch(collection, judged, number, passing)
-            again = {**documents.document_of_batch(batch, page.run), "origin": group[0]["order"]}
+            again = {**arrivals.document_of_batch(batch, page.run), "origin": group[0]["order"]}
             await self._move(again, ids)
         for place, reasons in wrong.items():
             if reasons != group[place]["reasons"]:

@@ -18,7 +18,7 @@ from bson import MaxKey
 from scrapr.model.errors import Expired, NotFound
 from scrapr.model.rebuild import Rebuild
 from scrapr.model.times import now
-from scrapr.roles.datasource import comparing, documents, removal
+from scrapr.roles.datasource import arrivals, comparing, documents, removal
 from scrapr.roles.datasource.ledger import Ledger
 from scrapr.roles.datasource.reduce import fold, keys_of
 from scrapr.roles.datasource.settings import DatasourceSettings
@@ -63,10 +63,10 @@ class Replay:
                         break
                     if "outcome" in document:
                         await self._reduce(pages)
-                        await self._end(documents.end_of(document), document["run"])
+                        await self._end(arrivals.end_of(document), document["run"])
                         pages.clear()
                         continue
-                    pages.append(documents.page_of(document))
+                    pages.append(arrivals.page_of(document))
                     room -= len(pages[-1].items)
                     if room <= 0:
                         break

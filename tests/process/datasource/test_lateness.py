@@ -9,7 +9,7 @@ import pytest
 
 from scrapr.model.batch import Batch
 from scrapr.model.errors import StaleEpoch
-from scrapr.roles.datasource import documents
+from scrapr.roles.datasource import arrivals
 from scrapr.roles.datasource.inbox import Inbox
 from scrapr.roles.datasource.settings import DatasourceSettings
 
@@ -23,7 +23,7 @@ def batch(epoch: int, page: int = 1) -> Batch:
 
 async def put(datasource: Any, given: Batch, received: int) -> None:
     """Write a batch to the inbox past the inbox's look at its epoch."""
-    document = documents.document_of_batch(given, given.run or "")
+    document = arrivals.document_of_batch(given, given.run or "")
     at = document["received_at"].replace(year=2026, month=1, day=received)
     await datasource.database["inbox"].insert_one({**document, "received_at": at})
 
