@@ -62,7 +62,7 @@ async def _examine(engine: Path | None, entry: URL | None, authority: Path | Non
     import tempfile
 
     from scrapr import settings as all_settings
-    from scrapr.bootstrap import ROLES
+    from scrapr.bootstrap.table import ROLES
     from scrapr.discovery.checkup import examine_consul
     from scrapr.fleet.checkup import examine_engine
     from scrapr.model.finding import judge_disk

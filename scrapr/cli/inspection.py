@@ -74,7 +74,7 @@ def health(
     port_base: PortBase = None,
 ) -> None:
     """Ask the roles of this machine whether they are ready; exit 1 if one is not."""
-    from scrapr.bootstrap import ROLES
+    from scrapr.bootstrap.table import ROLES
     from scrapr.model.errors import Refused
 
     if role is not None and role not in ROLES:
@@ -120,7 +120,7 @@ def _state(answer: Any) -> str:
 
 def roles() -> None:
     """List the roles: what each needs, gives, and its port."""
-    from scrapr.bootstrap import ROLES
+    from scrapr.bootstrap.table import ROLES
 
     rows = [(name, entry.port, ", ".join(entry.needs), entry.gives) for name, entry in ROLES.items()]
     show_table(("role", "port", "needs", "gives"), rows)

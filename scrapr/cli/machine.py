@@ -50,13 +50,13 @@ def run(role: Annotated[RoleName, typer.Option(help="What this process is.")]) -
 
     Exit codes: 0 asked to stop, 1 failed, 2 wrong settings, 3 a drain deadline passed.
     """
-    from scrapr.bootstrap import run_role
+    from scrapr.bootstrap.life import run_role
 
     sys.exit(run_role(role.value, {}))
 
 
 def zygote(socket: Annotated[Path, typer.Option(help="Unix socket on which to take requests.")]) -> None:
     """Preload everything, and fork replicas on request."""
-    from scrapr.bootstrap import run_zygote
+    from scrapr.bootstrap.life import run_zygote
 
     run_zygote(socket)

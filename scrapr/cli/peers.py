@@ -72,7 +72,7 @@ def _told_who_is_missing(urls: dict[str, str]) -> Iterator[None]:
 @asynccontextmanager
 async def _open(port_base: int | None) -> AsyncIterator[Peers]:
     from scrapr import settings as all_settings
-    from scrapr.bootstrap import ROLES
+    from scrapr.bootstrap.table import ROLES
     from scrapr.client.config import ConfigClient
     from scrapr.client.datasource import DatasourceClient
     from scrapr.client.endpoint import EndpointClient

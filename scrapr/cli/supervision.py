@@ -6,7 +6,8 @@ import asyncio
 from pathlib import Path
 
 from scrapr import settings as all_settings
-from scrapr.bootstrap import ROLES, open_machine
+from scrapr.bootstrap.table import ROLES
+from scrapr.bootstrap.whole import open_machine
 from scrapr.runtime import log as logs
 from scrapr.runtime import terminal
 from scrapr.runtime.lifecycle import Exit

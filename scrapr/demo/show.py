@@ -10,7 +10,8 @@ from typing import Any
 import aiohttp
 
 from scrapr import settings as all_settings
-from scrapr.bootstrap import ROLES, open_machine
+from scrapr.bootstrap.table import ROLES
+from scrapr.bootstrap.whole import open_machine
 from scrapr.client.config import ConfigClient
 from scrapr.client.endpoint import EndpointClient
 from scrapr.client.transport import Transport, at, open_session

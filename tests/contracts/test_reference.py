@@ -9,7 +9,7 @@ import pytest
 
 from docs import reference
 from scrapr import settings
-from scrapr.bootstrap import LOCAL_DRAIN
+from scrapr.bootstrap.whole import LOCAL_DRAIN
 from scrapr.embedded.settings import StopDeadlines
 from scrapr.fleet.settings import FleetSettings
 from scrapr.runtime.settings import DrainSettings

@@ -11,7 +11,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # it comes with another package, without its types
 
 from scrapr import settings
-from scrapr.bootstrap import ROLES
+from scrapr.bootstrap.table import ROLES
 from scrapr.runtime.settings import DrainSettings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
