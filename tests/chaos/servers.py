@@ -83,10 +83,14 @@ def initiate(members: Sequence[Server], *, replica_set: str = "rs0") -> str:
         "members": [{"_id": number, "host": host} for number, host in enumerate(hosts)],
         "settings": {"electionTimeoutMillis": 3000},
     }
-    url = f"mongodb://127.0.0.1:{members[0].port}/?directConnection=true"
     client: Client
-    with pymongo.MongoClient(url, serverSelectionTimeoutMS=int(START_WITHIN * 1000)) as client:
-        client.admin.command("replSetInitiate", configuration)
+    # The first asks the others at once, so that all must listen.
+    for member in reversed(members):
+        url = f"mongodb://127.0.0.1:{member.port}/?directConnection=true"
+        with pymongo.MongoClient(url, serverSelectionTimeoutMS=int(START_WITHIN * 1000)) as client:
+            client.admin.command("ping")
+            if member is members[0]:
+                client.admin.command("replSetInitiate", configuration)
     whole = f"mongodb://{','.join(hosts)}/?replicaSet={replica_set}"
     wait_for(lambda: find_primary(members), START_WITHIN)
     return whole

@@ -116,7 +116,9 @@ def kept_of(document: Document) -> Kept:
 def _feed_of(document: Document) -> Feed:
     # Records that were written before there were spots have none.
     spots = [Spot(spot["source"], spot["run"]) for spot in document.get("spots", ())]
-    return Feed(document["configuration"], document["run"], document["order"], tuple(spots))
+    return Feed(
+        document["configuration"], document["run"], document["order"], tuple(spots), document.get("told")
+    )
 
 
 def document_of_kept(collection: str, kept: Kept) -> Document:
@@ -129,16 +131,18 @@ def document_of_kept(collection: str, kept: Kept) -> Document:
         "first_seen": kept.first_seen,
         "last_seen": kept.last_seen,
         "changed_at": kept.changed_at,
-        "feeds": [
-            {
-                "configuration": feed.configuration,
-                "run": feed.run,
-                "order": feed.order,
-                "spots": [document_of_spot(spot) for spot in feed.spots],
-            }
-            for feed in kept.feeds
-        ],
+        "feeds": [_document_of_feed(feed) for feed in kept.feeds],
     }
+
+
+def _document_of_feed(feed: Feed) -> Document:
+    document: Document = {
+        "configuration": feed.configuration,
+        "run": feed.run,
+        "order": feed.order,
+        "spots": [document_of_spot(spot) for spot in feed.spots],
+    }
+    return document if feed.told is None else {**document, "told": feed.told}
 
 
 def record_of(document: Document) -> Record:

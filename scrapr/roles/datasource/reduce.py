@@ -96,12 +96,12 @@ def _spare(steps: Iterable[Step], written: Mapping[str, None]) -> Iterator[Sight
 def fold_page(standing: Standing, old: Mapping[str, Kept], page: Page, *, most: int) -> Step:
     """One page's step: at most one change of each record, in the order in which the page names them."""
     spots = () if page.source is None else (Spot(page.source, page.run),)
-    feed = Feed(page.configuration, page.run, standing.order + 1, spots)
+    feed = Feed(page.configuration, page.run, standing.order + 1, spots, page.origin)
     at = standing.time_of(page.received_at)
     keyed, aside, broken = sort_out(page)
     touched = [*_touch_all(standing, old, keyed, page, feed, at, most)]
-    touched += _sight_broken(old, broken.difference(keyed), feed, at)
     sighted = tuple(touch.kept.key for touch in touched if touch.is_sighting(page.source))
+    touched += _sight_broken(old, broken.difference(keyed), feed, at)
     records = {touch.kept.key: touch.kept for touch in touched}
     changes = tuple(touch.change for touch in touched if touch.change)
     created = sum(touch.before is None for touch in touched)
@@ -189,7 +189,7 @@ def _sources(feed: Feed) -> list[str]:
 
 def _is_overtaken(fed: Feed, page: Page) -> bool:
     """Whether what the page brings back from quarantine is older than what its configuration told since."""
-    return page.origin is not None and fed.order > page.origin and fed.run != page.run
+    return page.origin is not None and fed.is_newer_than(page.origin)
 
 
 def sort_out(page: Page) -> tuple[dict[str, list[Item]], list[Aside], set[str]]:
@@ -224,7 +224,8 @@ def _sight_broken(
     for key in broken:
         before = old.get(key)
         if before is not None and (fed := before.fed_by(feed.configuration)) is not None:
-            kept = before._replace(last_seen=at, feeds=_join_all(before, fed, feed, (feed,)))
+            seen = feed._replace(told=fed.order if fed.told is None else fed.told)
+            kept = before._replace(last_seen=at, feeds=_join_all(before, fed, seen, (seen,)))
             yield Touch(before, fed, kept, None)
 
 

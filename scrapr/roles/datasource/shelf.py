@@ -78,6 +78,7 @@ def _sighted(collection: str, sightings: Iterable[Sighting]) -> Iterator[UpdateM
     for sighting in sightings:
         feed = sighting.feed
         spot = {f"feeds.$[feed].spots.$[spot{n}].run": spot.run for n, spot in enumerate(feed.spots)}
+        told = "feeds.$[feed].told"
         spots = [{f"spot{n}.source": spot.source} for n, spot in enumerate(feed.spots)]
         yield UpdateMany(
             {"_id": {"$in": [{"collection": collection, "key": key} for key in sighting.keys]}},
@@ -86,8 +87,10 @@ def _sighted(collection: str, sightings: Iterable[Sighting]) -> Iterator[UpdateM
                     "last_seen": sighting.at,
                     "feeds.$[feed].run": feed.run,
                     "feeds.$[feed].order": feed.order,
+                    **({} if feed.told is None else {told: feed.told}),
                     **spot,
-                }
+                },
+                **({"$unset": {told: ""}} if feed.told is None else {}),
             },
             array_filters=[{"feed.configuration": feed.configuration}, *spots],
         )

@@ -27,12 +27,19 @@ class Feed(NamedTuple):
     """Who feeds a record, in which run it last did, with which batch of the collection, and from which sources.
 
     A source that was sent again without the record is still among its `spots`, but with a run that is over.
+    `told` is the order of the batch that told the values, where that is not `order`: they came back from quarantine,
+    or since then only an item came that breaks a rule.
     """
 
     configuration: str | None
     run: str
     order: int
     spots: tuple[Spot, ...] = ()
+    told: int | None = None
+
+    def is_newer_than(self, order: int) -> bool:
+        """Whether the values were told after the batch of that order."""
+        return (self.order if self.told is None else self.told) > order
 
 
 class Kept(NamedTuple):

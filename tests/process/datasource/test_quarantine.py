@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from scrapr.model.errors import Conflict
 from scrapr.model.quarantine import Replay
 from scrapr.model.rules import FieldRule
@@ -92,3 +94,35 @@ async def test_an_unknown_collection_and_a_wrong_wish_are_refused(datasource: An
         "POST", "/v1/collections/x/quarantine/replay", json={"fields": {"a": {"type": "x"}}}
     )
     assert (status, problem["errors"][0]["field"]) == (422, "fields.a.type")
+
+
+@pytest.mark.parametrize("limit", [1, 10])
+async def test_of_several_items_of_one_key_the_newest_counts_whatever_their_order_in_quarantine(
+    datasource: Any, until: Any, limit: int
+) -> None:
+    # By their ids the older comes last in quarantine.
+    for run, price in (("z", "old"), ("a", "new")):
+        await datasource.send("c", {"title": "a", "price": price}, run=run, **PARTS)
+        await until(datasource.reduced)
+    # It is seen as it is, and then with what breaks the rules once more.
+    await datasource.send("c", {"title": "b", "price": 1}, run="b1", **PARTS)
+    await datasource.send("c", {"title": "b", "price": "back"}, run="b2", **PARTS)
+    await until(datasource.reduced)
+    after = None
+    while True:
+        told = await datasource.client.replay("c", Replay(fields=LAX, after=after, limit=limit))
+        await until(datasource.reduced)
+        if (after := told.next) is None:
+            break
+    prices = {key: values["price"] for key, values in (await datasource.values("c")).items()}
+    assert prices == {"a": "new", "b": "back"}
+    assert (await datasource.client.quarantine("c")).total == 0
+    before = [each async for each in datasource.database["records"].find({}, sort=[("_id", 1)])]
+    await datasource.client.rebuild("c")
+
+    async def rebuilt() -> Any:
+        found = await datasource.client.rebuilt("c")
+        return found if found.state == "done" else None
+
+    await until(rebuilt)
+    assert [each async for each in datasource.database["records"].find({}, sort=[("_id", 1)])] == before

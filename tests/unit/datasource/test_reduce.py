@@ -164,8 +164,9 @@ def test_an_item_that_breaks_a_rule_becomes_no_record_and_says_why() -> None:
 def test_a_record_of_which_a_broken_item_came_keeps_its_values_and_counts_as_seen() -> None:
     standing, records, _ = play([[ruled(1, {"title": "a", "price": 1})]])
     folded = fold(standing, records, [ruled(2, {"title": "a", "price": "?"})], most=9)
-    (sighting,) = folded.sightings
-    assert (folded.changes, sighting.keys, sighting.feed.order) == ((), ("a",), 2)
+    (kept,) = folded.written
+    assert (folded.changes, kept.values) == ((), records["a"].values)
+    assert [(feed.order, feed.told) for feed in kept.feeds] == [(2, 1)]
     assert folded.effects["r:2"].fresh == 0
     others = fold(standing, records, [ruled(2, {"title": "a", "price": "?"}, configuration="y")], most=9)
     assert (others.sightings, others.written) == ((), ())
@@ -191,3 +192,28 @@ def test_what_comes_back_from_quarantine_never_undoes_what_came_since() -> None:
     back = [replace(page(3, {"title": "a", "x": 0}, {"title": "b", "x": 0}, run="back"), origin=1)]
     folded = fold(standing, records, back, most=9)
     assert [(change.key, change.after) for change in folded.changes] == [("a", {"x": 0})]
+
+
+def back(number: int, origin: int, run: str, *items: Any) -> Page:
+    """A page of what comes back from quarantine."""
+    return replace(page(number, *items, run=run), origin=origin)
+
+
+def test_what_comes_back_from_quarantine_is_the_newest_whatever_the_order_in_which_it_comes() -> None:
+    pages = [ruled(1, {"title": "a", "price": 1}), ruled(2, {"title": "a"}), ruled(3, {"title": "a", "x": 3})]
+    older, newer = ({"title": "a", "x": 2}, 2), ({"title": "a", "x": 3}, 3)
+    for first, second in ((older, newer), (newer, older)):
+        for runs in (("s", "s"), ("s", "t")):
+            again = [back(4, first[1], runs[0], first[0]), back(5, second[1], runs[1], second[0])]
+            _, records, _ = play([*([each] for each in pages), *([each] for each in again)])
+            assert records["a"].values == {"title": "a", "price": 1, "x": 3}
+
+
+def test_an_item_that_breaks_a_rule_does_not_make_older_ones_of_quarantine_old() -> None:
+    pages = [ruled(1, {"title": "a", "price": 1}), ruled(2, {"title": "a", "x": 2}), ruled(3, {"title": "a"})]
+    _, records, _ = play([*([each] for each in pages), [back(4, 2, "s", {"title": "a", "x": 2})]])
+    assert records["a"].values == {"title": "a", "price": 1, "x": 2}
+    # What is seen again with its values is told anew.
+    again = [ruled(4, {"title": "a", "price": 1}), back(5, 2, "s", {"title": "a", "x": 2})]
+    _, records, _ = play([*([each] for each in pages), *([each] for each in again)])
+    assert records["a"].values == {"title": "a", "price": 1}
