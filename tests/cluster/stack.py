@@ -42,7 +42,6 @@ class Stack:
         """`docker stack deploy`, as deploy/README.md says it; `others` are variables of the stack."""
         variables = {
             "SCRAPR_IMAGE": image,
-            "SCRAPR_ENCRYPTED": "false",  # the machine of the tests may have no IPsec
             "SCRAPR_FETCH_ALLOW": "10.77.0.0/16",
             "MONGO_CACHE_GB": "0.25",
             "DOCKER_HOST": self.cluster.manager.url,
@@ -117,7 +116,8 @@ class Stack:
     def nodes_of(self, service: str) -> dict[str, str]:
         """The nodes of the running replicas of a pool's service, by the names under which they claim."""
         told = ("--no-trunc", "-f", "desired-state=running", "--format", "{{.Name}}.{{.ID}} {{.Node}}")
-        return dict(line.split() for line in self.docker("service", "ps", service, *told).splitlines())
+        rows = (line.split() for line in self.docker("service", "ps", service, *told).splitlines())
+        return {row[0]: row[1] for row in rows if len(row) == 2}  # a task that has no node yet has one word
 
     def items(self, collection: str) -> list[dict[str, Any]]:
         """A collection's items as a client sees them; none where it is not served."""
@@ -170,6 +170,7 @@ def _is_complete(replicas: str) -> bool:
 def prepared(cluster: Cluster, folder: Path) -> Iterator[Stack]:
     """Labels, secrets, and a copy of `deploy/`; at the end everything is removed again."""
     shutil.copytree(DEPLOY, folder, ignore=shutil.ignore_patterns("secrets"))
+    _decrypt(folder / "stack.yml")
     subprocess.run([folder / "secrets.sh"], check=True, capture_output=True, timeout=60)
     engines = cluster.engines
     for number in (1, 2, 3):
@@ -186,6 +187,14 @@ def prepared(cluster: Cluster, folder: Path) -> Iterator[Stack]:
         # The orchestrator has made nothing anew meanwhile.
         assert not stack.docker("service", "ls", "-q")
         wait_for(lambda: not stack.docker("network", "ls", "-q", "--filter", "name=scrapr_"), 60)
+
+
+def _decrypt(stack: Path) -> None:
+    """The machine of the tests may have no IPsec."""
+    lines = stack.read_text().splitlines()
+    kept = [line for line in lines if "encrypted:" not in line]
+    assert len(lines) - len(kept) == 2
+    stack.write_text("\n".join(kept))
 
 
 def act_under_load(stack: Stack, path: str, act: Callable[[], None]) -> Counter[int | str]:

@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from scrapr.embedded import binaries
-from tests.cluster import bases, page
+from tests.cluster import images, page
 from tests.cluster.engine import Cluster
-from tests.cluster.image import TAG
 from tests.cluster.stack import OURS, POOLS, Stack, act_under_load, prepared
 from tests.system.machine import wait_for
 
 pytestmark = pytest.mark.timeout(1500)
-IMAGE, NEXT, BROKEN = "scrapr:stack", "scrapr:next", "scrapr:broken"
+NEXT, BROKEN = "scrapr:next", "scrapr:broken"
 DIES_AS_ENDPOINT_AND_CONFIG = (
     'ENTRYPOINT ["/bin/bash", "-c", "[[ $* =~ (endpoint|config)$ ]] && exit 7; '
     'exec /usr/local/bin/python3 -m scrapr $*", "scrapr"]'
 )
-AS_DEPLOYED = "".join(
-    f"{line}\n"
-    for line in (Path(__file__).parents[2] / "Dockerfile").read_text().splitlines()
-    if line.startswith(("USER ", "HEALTHCHECK "))
-)
-"""What the Dockerfile says of user and health, for the image that was not made by it."""
 MINUTES = 420.0
 ITEMS = "/v1/collections/places/items"
-STAND_INS = ("redis:7", "mongo:6", "nginx:1", "hashicorp/consul:1")
 
 
 @pytest.fixture(scope="module")
@@ -42,20 +31,14 @@ def site(cluster: Cluster) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def stack(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The whole stack, ready, on one node."""
-    folder = tmp_path_factory.mktemp("stack")
-    bases.pack_servers(folder / "servers.tar", asyncio.run(binaries.find_mongod()))
-    bases.load(cluster.manager, folder / "servers.tar", STAND_INS[0])
-    for name in STAND_INS[1:]:
-        cluster.manager.docker("tag", STAND_INS[0], name)
-    (folder / "servers.tar").unlink()
+    folder, manager = tmp_path_factory.mktemp("stack"), cluster.manager
+    servers = images.pack_servers(folder)
+    images.furnish(manager, servers)
+    servers.unlink()
+    images.derive(manager, NEXT, "LABEL next=true")
+    images.derive(manager, BROKEN, DIES_AS_ENDPOINT_AND_CONFIG)
     with prepared(cluster, folder / "deploy") as stack:
-        for image, line in {
-            IMAGE: "",
-            NEXT: "LABEL next=true",
-            BROKEN: DIES_AS_ENDPOINT_AND_CONFIG,
-        }.items():
-            _derive(stack, image, f"{AS_DEPLOYED}ENV HOME=/tmp\n{line}")
-        stack.deploy(IMAGE)
+        stack.deploy(images.STACK)
         stack.wait_until_ready()
         yield stack
 
@@ -81,7 +64,7 @@ def test_nodes_pools_and_the_dashboard_are_seen_at_the_entry(stack: Stack) -> No
 
 def test_it_may_be_deployed_again_and_nothing_changes(stack: Stack) -> None:
     before = stack.docker("ps", "-q", "--filter", "name=scrapr_endpoint")
-    stack.deploy(IMAGE)
+    stack.deploy(images.STACK)
     stack.wait_until_ready()
     assert stack.docker("ps", "-q", "--filter", "name=scrapr_endpoint") == before
 
@@ -128,11 +111,3 @@ def test_an_image_that_does_not_work_is_rolled_back_by_itself_and_costs_no_reque
 
 def _ended(stack: Stack, *services: str) -> set[str]:
     return {stack.update_state(each) for each in services}
-
-
-def _derive(stack: Stack, image: str, lines: str) -> None:
-    """An image that is the one under test but for these lines."""
-    context = stack.folder / "derived"
-    context.mkdir(exist_ok=True)
-    (context / "Dockerfile").write_text(f"FROM {TAG}\n{lines}\n")
-    stack.docker("build", "-q", "-t", image, str(context))
