@@ -64,11 +64,13 @@ async def _orchestrator_of_cluster(ground: Ground) -> Role:
     from scrapr.roles.orchestrator import role
 
     fleet = ground.settings.fleet
-
+    connected = swarm.connected(
+        fleet.engine, stack=fleet.stack, login=fleet.registry_login.get_secret_value()
+    )
     return await role.build_for_cluster(
         config=ground.config,
         datasource=ground.datasource,
-        fleet=await ground.stack.enter_async_context(swarm.connected(fleet.engine, stack=fleet.stack)),
+        fleet=await ground.stack.enter_async_context(connected),
         settings=ground.settings.orchestrator,
         fleet_settings=fleet,
         environment=all_settings.inherited(),

@@ -21,6 +21,8 @@ from scrapr.model.errors import Refused
 
 log = structlog.get_logger()
 BODY_LIMIT = 2**20
+CREDENTIALS = "X-Registry-Auth"
+"""With these nodes pull the image; they are the asker's own."""
 ANSWER_WITHIN = 60.0
 """Seconds that the engine may be silent; an event comes when it comes."""
 
@@ -104,6 +106,8 @@ class EngineProxy:
         content = None if body is None else orjson.dumps(body)
         patience = aiohttp.ClientTimeout(connect=ANSWER_WITHIN) if match.path == "/events" else None
         headers = {"Content-Type": "application/json"}
+        if match.rule.method == "POST" and CREDENTIALS in request.headers:
+            headers[CREDENTIALS] = request.headers[CREDENTIALS]
         url = self._engine + request.rel_url.raw_path
         async with self._session.request(
             request.method, url, params=query, data=content, headers=headers, timeout=patience

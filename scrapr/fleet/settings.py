@@ -5,7 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import NoDecode
 
 from scrapr.model.validation import wrong
@@ -57,11 +65,22 @@ class FleetSettings(BaseModel):
         description="the stack whose pools are kept in the cluster: their services' label, and their names' beginning",
     )
     image: str = Field("", description="the image of the pools' replicas in the cluster")
+    registry_login: SecretStr = Field(
+        SecretStr(""),
+        description="what the pools' nodes show to the registry of their image, as user:password; empty: nothing",
+    )
     networks: Names = Field((), description="networks of the replicas in the cluster, with commas between")
     secrets: Names = Field(
         (),
         description="the engine's secrets that replicas get, as name or name=file, with commas between",
     )
+
+    @field_validator("registry_login")
+    @classmethod
+    def _check_login(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value() and ":" not in value.get_secret_value():
+            raise wrong("has no colon", allowed="user:password")
+        return value
 
     @model_validator(mode="after")
     def _check_image(self) -> FleetSettings:

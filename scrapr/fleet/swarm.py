@@ -6,6 +6,7 @@ The services' labels are the only memory. What has not the label of this stack i
 from __future__ import annotations
 
 import asyncio
+import base64
 import copy
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -15,6 +16,7 @@ import aiohttp
 import structlog
 from aiodocker import Docker
 from aiodocker.exceptions import DockerError
+from aiodocker.utils import compose_auth_header
 from aiohttp.resolver import ThreadedResolver
 
 from scrapr.fleet import document
@@ -40,8 +42,9 @@ Spec = Mapping[str, Any]
 class Swarm:
     """The pools of one stack as services. Raises `Unavailable`, and `Refused` for what the engine will not take."""
 
-    def __init__(self, docker: Docker, *, stack: str) -> None:
+    def __init__(self, docker: Docker, *, stack: str, login: str = "") -> None:
         self._docker = docker
+        self._login = login
         self.stack = stack
 
     async def services(self) -> list[Service]:
@@ -62,12 +65,12 @@ class Swarm:
 
     async def create(self, spec: ServiceSpec) -> None:
         """Create a pool's service."""
-        await self._post("services/create", await self._describe(spec))
+        await self._post("services/create", await self._describe(spec), headers=self._credentials(spec))
 
     async def update(self, service: Service, spec: ServiceSpec) -> None:
         """Make a pool's service what `spec` says; its replicas are renewed one by one."""
         body = await self._describe(spec)
-        await self._change(service, lambda _: body)
+        await self._change(service, lambda _: body, headers=self._credentials(spec))
 
     async def scale(self, service: Service, replicas: int) -> None:
         """Give a pool's service another number of replicas; those that run are not touched."""
@@ -134,10 +137,21 @@ class Swarm:
                 async for _ in answer.content:
                     yield
 
-    async def _post(self, path: str, body: Spec, query: Spec | None = None) -> None:
+    def _credentials(self, spec: ServiceSpec) -> dict[str, str]:
+        """What nodes show to the registry; where nothing is said the engine keeps what it was told before."""
+        if not self._login:
+            return {}
+        encoded = base64.b64encode(self._login.encode())
+        return {"X-Registry-Auth": compose_auth_header(encoded, spec.image.partition("/")[0])}
+
+    async def _post(
+        self, path: str, body: Spec, query: Spec | None = None, headers: Mapping[str, str] | None = None
+    ) -> None:
         # The driver's own methods change parts of a spec; what is sent here is always whole.
         with _translated():
-            await self._docker._query_json(path, method="POST", params=query, data=body)  # noqa: SLF001 - see above
+            await self._docker._query_json(  # noqa: SLF001 - see above
+                path, method="POST", params=query, data=body, headers=headers
+            )
 
     async def _describe(self, spec: ServiceSpec) -> dict[str, Any]:
         names = {document.split_secret(each)[0] for each in spec.secrets}
@@ -162,7 +176,9 @@ class Swarm:
             found = await self._docker.services.inspect(identity)
         return found if document.is_ours(found, self.stack) else None
 
-    async def _change(self, service: Service, make: Callable[[Spec], Spec]) -> None:
+    async def _change(
+        self, service: Service, make: Callable[[Spec], Spec], headers: Mapping[str, str] | None = None
+    ) -> None:
         """Send the whole spec with the version that it was read at, again where somebody else was faster."""
         for tried in range(1, TRIES + 1):
             found = await self._find(service.id)
@@ -171,7 +187,7 @@ class Swarm:
             body = make(copy.deepcopy(found["Spec"]))
             try:
                 version = {"version": found["Version"]["Index"]}
-                await self._post(f"services/{service.id}/update", body, version)
+                await self._post(f"services/{service.id}/update", body, version, headers)
             except Unavailable as error:
                 if OUT_OF_SEQUENCE not in error.detail or tried == TRIES:
                     raise
@@ -200,7 +216,7 @@ def _judge(error: DockerError) -> ScraprError:
 
 
 @asynccontextmanager
-async def connected(engine: str | None, *, stack: str) -> AsyncIterator[Swarm]:
+async def connected(engine: str | None, *, stack: str, login: str = "") -> AsyncIterator[Swarm]:
     """The cluster that the engine at `engine` is a manager of, as `unix:///run/docker.sock`, `tcp://proxy:2375` or
     `https://manager:2376`; none: what Docker's own client takes, from its `DOCKER_*` variables or its usual socket."""
     timeout = aiohttp.ClientTimeout(total=CALL_WITHIN)
@@ -214,4 +230,4 @@ async def connected(engine: str | None, *, stack: str) -> AsyncIterator[Swarm]:
             docker = Docker(engine, connector=connector, timeout=timeout)
         except (ValueError, AssertionError) as error:
             raise Refused(f"SCRAPR_FLEET_ENGINE names no Docker engine: {error}") from error
-        yield Swarm(await opened.enter_async_context(docker), stack=stack)
+        yield Swarm(await opened.enter_async_context(docker), stack=stack, login=login)

@@ -38,8 +38,11 @@ class Stack:
         """The public entry."""
         return f"https://{self.cluster.manager.address}"
 
-    def deploy(self, image: str, *, resolve: str = "never", **others: str) -> None:
-        """`docker stack deploy`, as deploy/README.md says it; `others` are variables of the stack."""
+    def deploy(self, image: str, *options: str, **others: str) -> None:
+        """`docker stack deploy`, as deploy/README.md says it; `others` are variables of the stack.
+
+        Without `options` there is no registry.
+        """
         variables = {
             "SCRAPR_IMAGE": image,
             "SCRAPR_FETCH_ALLOW": "10.77.0.0/16",
@@ -49,7 +52,8 @@ class Stack:
             "HOME": str(self.folder),
             **others,
         }
-        command = ["docker", "stack", "deploy", "--resolve-image", resolve, "-c", "stack.yml", "scrapr"]
+        told = options or ("--resolve-image", "never")
+        command = ["docker", "stack", "deploy", *told, "-c", "stack.yml", "scrapr"]
         done = subprocess.run(
             command, cwd=self.folder, env=variables, capture_output=True, text=True, check=False, timeout=300
         )

@@ -26,8 +26,14 @@ def nodes() -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where Docker's client keeps what it was logged in with."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
 def pushed(
-    nodes: Cluster, packed_image: Path, tmp_path_factory: pytest.TempPathFactory
+    nodes: Cluster, packed_image: Path, home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, str]]:
     """What was pushed to a registry, by its name with the digest: scrapr, and the servers around it."""
     folder = tmp_path_factory.mktemp("registry")
@@ -38,17 +44,19 @@ def pushed(
     bases.load(engine, servers, f"servers:{VERSION}")
     servers.unlink()
     with registry.serving(nodes.wire, folder) as where:
-        yield {name: registry.push(engine, where, name) for name in ("scrapr", "servers")}
+        registry.log_in(engine, where, home)
+        yield {name: registry.push(engine, where, name, home) for name in ("scrapr", "servers")}
 
 
 @pytest.fixture(scope="module")
 def stack(
-    nodes: Cluster, pushed: dict[str, str], tmp_path_factory: pytest.TempPathFactory
+    nodes: Cluster, pushed: dict[str, str], home: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    """The whole stack, ready, by digests."""
+    """The whole stack, ready, by digests, from a registry that asks who pulls."""
+    asked = {"HOME": str(home), "SCRAPR_REGISTRY_LOGIN": registry.LOGIN}
     servers = {f"{name}_IMAGE": pushed["servers"] for name in ("MONGO", "REDIS", "CONSUL", "NGINX")}
     with prepared(nodes, tmp_path_factory.mktemp("stack") / "deploy") as stack:
-        stack.deploy(pushed["scrapr"], resolve="always", **servers)
+        stack.deploy(pushed["scrapr"], "--with-registry-auth", **servers, **asked)
         stack.wait_until_ready()
         yield stack
 
