@@ -1,0 +1,1 @@
+"""A cluster's figures, on Docker engines in network namespaces."""
