@@ -16,6 +16,7 @@ from tests.system.machine import wait_for
 pytestmark = [pytest.mark.timeout(1500), pytest.mark.long]
 VERSION = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]["version"]
 COUNT = 6
+NAMES = ("scrapr", "scrapr-own", "servers")
 
 
 @pytest.fixture(scope="module")
@@ -40,12 +41,13 @@ def pushed(
     engine = nodes.manager
     image.load_image(engine, packed_image)
     images.derive(engine, f"scrapr:{VERSION}")
+    images.derive(engine, f"scrapr-own:{VERSION}", "LABEL own=true")
     servers = images.pack_servers(folder)
     bases.load(engine, servers, f"servers:{VERSION}")
     servers.unlink()
     with registry.serving(nodes.wire, folder) as where:
         registry.log_in(engine, where, home)
-        yield {name: registry.push(engine, where, name, home) for name in ("scrapr", "servers")}
+        yield {name: registry.push(engine, where, name, home) for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +77,17 @@ def test_every_node_runs_the_digest_that_was_pushed(stack: Stack, pushed: dict[s
     for engine in stack.cluster.engines:
         [found] = engine.inspect("image", pushed["scrapr"])
         assert pushed["scrapr"] in found["RepoDigests"]
+
+
+def test_a_pool_has_an_image_of_its_own_pulled_from_a_registry_that_asks_who_pulls(
+    stack: Stack, pushed: dict[str, str]
+) -> None:
+    """No node has it, and the login of `docker stack deploy` is for the services of its file."""
+    service = "scrapr_scraper-own"
+    stack.put_pool("scraper-own", image=pushed["scrapr-own"], replicas_min=1)
+    wait_for(lambda: service in stack.docker("service", "ls", "--format", "{{.Name}}").split(), READY_WITHIN)
+    stack.wait_until_ready()
+    assert stack.images(service) == {pushed["scrapr-own"]}
 
 
 def test_what_a_node_without_power_did_is_done_elsewhere_and_no_request_fails(
