@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
+
+import orjson
 
 from scrapr.extraction import filters
 from scrapr.extraction.compiler import Compiler
@@ -19,6 +21,11 @@ from scrapr.extraction.sources import Source
 from scrapr.extraction.values import MISSING
 from scrapr.model.errors import Invalid
 from scrapr.model.item import JSON
+
+RULES_KEPT = 1024
+"""Rules that are kept once they are compiled, of 10 kB each; those of long selectors are not."""
+KEPT_LONGEST = 4000
+"""Bytes of JSON."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,6 +75,17 @@ def compile_rules(
     Raises `Invalid` naming every wrong selector, with the offset of its first wrong character.
     """
     return compile_with(filters.TABLE, selector, scope=scope, paginate=paginate, field=field)
+
+
+def kept_rules(selector: JSON, *, scope: str | None = None, paginate: str | None = None) -> Rules:
+    """As `compile_rules`, which takes as long as reading a short page: for selectors that come again and again."""
+    told = orjson.dumps([selector, scope, paginate])
+    return _compile_told(told) if len(told) <= KEPT_LONGEST else _compile_again(selector, scope, paginate)
+
+
+@lru_cache(maxsize=RULES_KEPT)
+def _compile_told(told: bytes) -> Rules:
+    return _compile_again(*orjson.loads(told))
 
 
 def compile_with(

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from scrapr.extraction import template
-from scrapr.extraction.rules import compile_rules
+from scrapr.extraction.rules import kept_rules
 from scrapr.model import inputs
 from scrapr.model.batch import Run as Ended
 from scrapr.model.claim import Claim
@@ -42,7 +42,7 @@ def check_selectors(filled: Configuration) -> None:
     if scraper is None:
         return
     try:
-        compile_rules(scraper.selector, scope=scraper.scope, paginate=scraper.paginate)
+        kept_rules(scraper.selector, scope=scraper.scope, paginate=scraper.paginate)
     except Invalid as error:
         problem = f"make a selector that cannot be used: {error.fields[0]}"
         raise Invalid(FieldError(field="inputs", problem=problem)) from error

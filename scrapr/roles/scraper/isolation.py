@@ -8,8 +8,11 @@ import os
 import pickle
 import signal
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import structlog
 
@@ -20,9 +23,12 @@ from scrapr.roles.scraper import cell, metrics
 from scrapr.roles.scraper.settings import ScraperSettings
 
 log = structlog.get_logger()
+T = TypeVar("T")
 
 ANSWER_MOST = 16 * 1024 * 1024
 """Bytes of a page's extraction; as objects it may be twenty times as large."""
+THREADS = 4
+"""For pages that are not suspicious; half of an extraction holds the interpreter, so more would only take turns."""
 READY_WITHIN = 30.0
 """Seconds for a new process to be ready, on a machine that is busy."""
 PIECE = 65_536
@@ -46,6 +52,7 @@ class Isolation:
         self._places = asyncio.Semaphore(settings.cells)
         self._idle: list[_Cell] = []
         self._open = True
+        self._threads = ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1), thread_name_prefix="extract")
 
     async def extract(self, rules: Rules, text: str, url: str, *, why: str) -> Extraction:
         """As `extraction.extract`; `why` says what is suspicious about the page.
@@ -59,12 +66,16 @@ class Isolation:
         metrics.ISOLATED.labels("found" if kind == cell.FOUND else "failed").inc()
         if kind == cell.FOUND:
             # Larger ones take longer than the other work of the process should wait.
-            return await asyncio.to_thread(_read, answer) if len(answer) > PIECE else _read(answer)
+            return await self.work(partial(_read, answer)) if len(answer) > PIECE else _read(answer)
         detail = bytes(answer).decode(errors="replace")
         if kind == cell.REFUSED:
             raise TooLarge(detail)
         log.warning("hostile page", url=url, suspicion=why, reason=self._explain(kind, detail))
         raise HostilePage(f"{url}: hostile-page: {self._explain(kind, detail)} ({why})")
+
+    async def work(self, call: Callable[[], T]) -> T:
+        """What `call` gives, which is made in a thread of this process."""
+        return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     async def keep(self) -> None:
         """Keep the processes until cancelled."""

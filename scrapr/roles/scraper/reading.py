@@ -104,7 +104,7 @@ class Reader:
                 found = _extract_ordinary(rules, page, tags)
             else:
                 # The parser lets go of the interpreter, so a thread keeps the process answering meanwhile.
-                found = await asyncio.to_thread(_extract_ordinary, rules, page, tags)
+                found = await self._isolation.work(partial(_extract_ordinary, rules, page, tags))
             if isinstance(found, Extraction):
                 return found
             return await self._isolation.extract(rules, page.text, page.url, why=found)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -19,6 +19,7 @@ from scrapr.model.claim import Claim
 from scrapr.model.errors import Refused, ScraprError, StaleEpoch, TooLarge, TooMany, Unavailable
 from scrapr.model.rules import Removal
 from scrapr.roles.scraper import crawl, metrics
+from scrapr.roles.scraper.buffer import Buffer
 from scrapr.roles.scraper.isolation import Isolation
 from scrapr.roles.scraper.memory import Memory, name_of
 from scrapr.roles.scraper.reading import Reader
@@ -79,7 +80,7 @@ class Run:
         self._started_at = times.now()
         self._progress = Progress()
         self._memory = Memory()
-        self._queue: asyncio.Queue[Found | None] = asyncio.Queue(tools.settings.buffer)
+        self._buffer = Buffer(pages=tools.settings.buffer, most=tools.settings.buffer_bytes)
         self._fetching: asyncio.Timeout | None = None
         self._fetched = False
         self.interruption: str | None = None
@@ -151,7 +152,7 @@ class Run:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send_all(), name=f"send {self._identity}")
                 error = await self._fetch_all(group)
-                await self._queue.put(None)
+                await self._buffer.put(None)
         except* ScraprError as refused:
             error = self._explain(refused)
         except* Exception as bugs:
@@ -193,7 +194,7 @@ class Run:
             memory=self._memory,
             progress=self._progress,
             group=group,
-            give=self._queue.put,
+            give=self._buffer.put,
         )
 
     async def _recall(self) -> None:
@@ -221,17 +222,9 @@ class Run:
             log.warning("pages not noted", run=self._identity, reason=error.detail)
 
     async def _send_all(self) -> None:
-        while (found := await self._queue.get()) is not None:
-            await self._send_together([found, *self._take_waiting()])
-
-    def _take_waiting(self) -> Iterator[Found]:
-        """The pages that were read while those before them were sent."""
-        while not self._queue.empty():
-            found = self._queue.get_nowait()
-            if found is None:
-                self._queue.put_nowait(None)
-                return
-            yield found
+        while (found := await self._buffer.get()) is not None:
+            # Together with the pages that were read while those before them were sent.
+            await self._send_together([found, *self._buffer.take_waiting()])
 
     async def _send_together(self, all_found: Sequence[Found]) -> None:
         try:

@@ -27,7 +27,13 @@ class ScraperSettings(BaseModel):
         description="seconds before a run that never ended, twice in a row, is made again; doubled each time",
     )
     buffer: int = Field(
-        4, ge=1, le=1000, description="pages of one run that may wait for the datasource; then the run waits"
+        16, ge=1, le=1000, description="pages of one run that may wait for the datasource; then the run waits"
+    )
+    buffer_bytes: int = Field(
+        2_097_152,
+        ge=1024,
+        le=67_108_864,
+        description="bytes of the items on them after which the run waits, too",
     )
     inline: int = Field(
         50_000, ge=0, description="characters of a page that is extracted at once; longer ones in a thread"

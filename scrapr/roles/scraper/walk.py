@@ -6,11 +6,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property, partial
 from itertools import takewhile
 from operator import attrgetter
 
-from scrapr.extraction.rules import compile_rules
+import orjson
+
+from scrapr.extraction.rules import kept_rules
 from scrapr.fetching.client import Client
 from scrapr.fetching.page import Page, Request, Validators
 from scrapr.model.configuration import Configuration
@@ -26,7 +28,7 @@ URL_LIMIT = 8192
 """Characters that a batch's source may have."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Found:
     """The items of one page, on their way to the datasource; once there, `asked` is remembered as `known`."""
 
@@ -34,6 +36,11 @@ class Found:
     items: list[Item]
     asked: str
     known: Known | None
+
+    @cached_property
+    def weight(self) -> int:
+        """Bytes of the items as JSON."""
+        return len(orjson.dumps(self.items))
 
 
 @dataclass(slots=True)
@@ -75,7 +82,7 @@ class Walk:
         self._memory = memory
         self._progress = progress
         self._give = give
-        self._rules = compile_rules(scraper.selector, scope=scraper.scope, paginate=scraper.paginate)
+        self._rules = kept_rules(scraper.selector, scope=scraper.scope, paginate=scraper.paginate)
         progress.fields = self._rules.fields
         self._trail = crawl.Trail(scraper.source, limit=scraper.limit, most=settings.pages)
         self._scout = Scout(self._fetch, group)

@@ -25,7 +25,7 @@ from tests.conftest import Until
 from tests.endings import end
 from tests.process.scraper.peers import World, living
 
-PAGES = 30
+PAGES = 60
 ONCE = ClientSettings(tries=1)
 
 

@@ -6,10 +6,11 @@ import pickle
 from typing import Any
 
 import pytest
+from pydantic import JsonValue
 
 from scrapr.extraction.compiler import MAX_DEPTH, MAX_SELECTOR_LENGTH, MAX_SELECTORS
 from scrapr.extraction.extract import extract
-from scrapr.extraction.rules import compile_rules
+from scrapr.extraction.rules import KEPT_LONGEST, compile_rules, kept_rules
 from scrapr.model.errors import FieldError, Invalid
 
 
@@ -136,3 +137,14 @@ def test_rules_can_be_sent_to_another_process() -> None:
     assert extract(again, text, "http://h/") == extract(rules, text, "http://h/")
     assert again != rules
     assert len({rules, again}) == 2
+
+
+def test_the_same_selectors_are_compiled_once_and_long_ones_are_not_kept() -> None:
+    first = kept_rules([{"title": "h3", "text": "p"}], scope="li")
+    assert kept_rules([{"title": "h3", "text": "p"}], scope="li") is first
+    assert kept_rules([{"text": "p", "title": "h3"}], scope="li").fields == ("text", "title")
+    assert kept_rules([{"title": "h3", "text": "p"}], scope="ul") is not first
+    long: JsonValue = {"title": f"[title='{'x' * KEPT_LONGEST}']"}
+    assert kept_rules(long) is not kept_rules(long)
+    with pytest.raises(Invalid):
+        kept_rules({"title": "!"})
