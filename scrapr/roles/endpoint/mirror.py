@@ -1,27 +1,20 @@
-"""The local mirror: an SQLite database that lives as long as this process; the only user of sqlite3.
+"""The local mirror: an SQLite database that lives as long as this process; one table for each copy of a collection.
 
-One table for each copy of a collection, so that a new copy is loaded beside the one that is served, and the old
-one goes at once. Every method blocks for as long as SQLite takes: call it in a thread.
+A new copy is loaded beside the one that is served, and the old one goes at once. Every method blocks for as long as
+SQLite takes: call it in a thread.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import count
-from pathlib import Path
-from queue import SimpleQueue
-from threading import Lock
-from time import monotonic
 from typing import Any
 
 import orjson
 
 from scrapr.model.change import Change
-from scrapr.model.errors import Unavailable
 from scrapr.roles.endpoint import follow, selection, sql
 from scrapr.roles.endpoint.follow import Effect
 from scrapr.roles.endpoint.formats.writing import Told
@@ -30,12 +23,8 @@ from scrapr.roles.endpoint.observed import Observed
 from scrapr.roles.endpoint.query import Copy, Page
 from scrapr.roles.endpoint.row import Row
 from scrapr.roles.endpoint.selection import After, Selection
+from scrapr.roles.endpoint.sqlite import Sqlite, bounded
 
-CACHE_KIB = 16_384
-CHECKPOINT = 4000
-"""Pages of the log after which they go into the database: rarer is faster, and costs 16 MB."""
-LOOK = 10_000
-"""Steps of SQLite between two looks at the clock: some tens of microseconds."""
 COPIES = "CREATE TABLE copies (id INTEGER PRIMARY KEY, version, total, changed_at, settled)"
 STAGE = """
     CREATE TABLE {table} (created INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, version INTEGER NOT NULL,
@@ -64,25 +53,15 @@ class Mirror:
     """All copies of this process. A reader sees a copy as it was after some change, never between two."""
 
     def __init__(self, *, folder: str, readers: int) -> None:
-        with tempfile.TemporaryDirectory(dir=folder or None, prefix="scrapr-mirror-") as place:
-            path = Path(place) / "mirror.sqlite"
-            self._writer = _open(path)
-            self._writer.execute(COPIES)
-            self._readers: SimpleQueue[sqlite3.Connection] = SimpleQueue()
-            for _ in range(readers):
-                reader = _open(path)
-                # A first look opens the log, too: from here on no file is opened by its name.
-                reader.execute("SELECT count(*) FROM copies").fetchone()
-                self._readers.put(reader)
-        # The folder is gone, the open files live on: even a killed process leaves nothing behind.
-        self._writing = Lock()
+        self._sqlite = Sqlite(COPIES, folder=folder, readers=readers)
+        self._writer = self._sqlite.writer
         self._numbers = count(1)
         self._indexes = Indexes(self._writer, self._numbers)
         self._observed: dict[int, Observed] = {}
 
     def stage(self) -> int:
         """A new, empty copy, which nobody sees before it is settled; the answer is its number."""
-        with self._written():
+        with self._sqlite.written():
             table = next(self._numbers)
             self._writer.execute(_of(STAGE, table))
             self._observed[table] = Observed()
@@ -90,12 +69,12 @@ class Mirror:
 
     def load(self, table: int, rows: Iterable[Row]) -> None:
         """Put `rows` into a copy that is being loaded."""
-        with self._written():
+        with self._sqlite.written():
             self._put(table, rows)
 
     def settle(self, copy: Copy) -> Copy:
         """Say what was loaded: the copy as it is from now on, with the number of its rows."""
-        with self._written():
+        with self._sqlite.written():
             [(total,)] = self._writer.execute(_of(COUNT, copy.table))
             settled = Copy(copy.table, copy.version, total, copy.changed_at, copy.settled)
             self._note(settled)
@@ -103,7 +82,7 @@ class Mirror:
 
     def apply(self, copy: Copy, changes: Sequence[Change]) -> tuple[Copy, Effect]:
         """The copy after `changes`, and what they did to its rows. Raises `Torn`, and then nothing was done."""
-        with self._written():
+        with self._sqlite.written():
             rows = self._find(copy.table, {change.key for change in changes})
             effect = follow.fold(rows, changes, settled=copy.settled)
             self._take(copy.table, effect.gone)
@@ -116,7 +95,7 @@ class Mirror:
 
     def drop(self, table: int) -> None:
         """Forget a copy."""
-        with self._written():
+        with self._sqlite.written():
             self._writer.execute(_of(DROP, table))
             self._writer.execute("DELETE FROM copies WHERE id = ?", (table,))
             self._indexes.forget(table, _of("{table}", table))
@@ -124,7 +103,7 @@ class Mirror:
 
     def page(self, table: int, *, after: int, limit: int) -> Page:
         """Up to `limit` items in the order of their creation, after the one created as `after`. Raises `Gone`."""
-        with self._read() as reader:
+        with self._sqlite.read() as reader:
             copy = _copy(reader, table)
             found = reader.execute(_of(BODIES, table), (after, limit + 1)).fetchall()
         more = len(found) > limit
@@ -148,7 +127,7 @@ class Mirror:
         """
         name = _of("{table}", table)
         total = sql.count(name, wanted, counted)
-        with self._read() as reader, _bounded(reader, seconds):
+        with self._sqlite.read() as reader, bounded(reader, seconds):
             copy = _copy(reader, table)
             [(number,)] = reader.execute(total.text, total.parameters)
             rows = sql.select(name, wanted, after, limit + 1, common=number > counted)
@@ -167,7 +146,7 @@ class Mirror:
 
     def index(self, table: int, columns: str, *, most: int) -> None:
         """Index a copy that is there, in place of the index that was not used for longest where there are `most`."""
-        with self._written():
+        with self._sqlite.written():
             if self._has(table):
                 self._indexes.make(table, _of("{table}", table), columns, most=most)
 
@@ -179,7 +158,7 @@ class Mirror:
         """Index a copy's text, piece by piece: changes are applied in between."""
         more = not self.is_searchable(table)
         while more:
-            with self._written():
+            with self._sqlite.written():
                 more = self._has(table) and self._indexes.fill(table, _of("{table}", table))
 
     def fields(self, table: int) -> tuple[str, ...]:
@@ -189,29 +168,26 @@ class Mirror:
 
     def schema(self, table: int) -> dict[str, Any]:
         """A JSON Schema that each item of a copy fits; an empty one where it is gone."""
-        with self._writing:
+        with self._sqlite.writing:
             observed = self._observed.get(table)
             return observed.item.schema() if observed else {}
 
     def inherit(self, table: int, before: int) -> None:
         """Let a copy know the fields of the one whose place it takes."""
-        with self._writing:
+        with self._sqlite.writing:
             if table in self._observed and before in self._observed:
                 self._observed[table].inherit(self._observed[before])
 
     def rows(self, table: int, *, after: int, limit: int) -> list[Row]:
         """Up to `limit` rows in the order of their creation. Raises `Gone`."""
-        with self._read() as reader:
+        with self._sqlite.read() as reader:
             _copy(reader, table)
             found = reader.execute(_of(ROWS, table), (after, limit)).fetchall()
         return list(map(_row, found))
 
     def close(self) -> None:
         """Forget everything."""
-        with self._writing:
-            self._writer.close()
-        while not self._readers.empty():
-            self._readers.get().close()
+        self._sqlite.close()
 
     def _find(self, table: int, keys: Iterable[str]) -> dict[str, Row]:
         query = _of(FIND, table)
@@ -240,55 +216,6 @@ class Mirror:
             "INSERT OR REPLACE INTO copies (id, version, total, changed_at, settled) VALUES (?, ?, ?, ?, ?)",
             (copy.table, copy.version, copy.total, at, copy.settled),
         )
-
-    @contextmanager
-    def _written(self) -> Iterator[None]:
-        """One transaction of the writer; the lock is the thread's, for an awaiting task may be cancelled meanwhile."""
-        with self._writing:
-            self._writer.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                self._writer.execute("ROLLBACK")
-                raise
-            self._writer.execute("COMMIT")
-
-    @contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection]:
-        """A reader within one transaction: all its queries see the same state."""
-        reader = self._readers.get()
-        try:
-            reader.execute("BEGIN")
-            try:
-                yield reader
-            finally:
-                reader.execute("COMMIT")
-        finally:
-            self._readers.put(reader)
-
-
-@contextmanager
-def _bounded(reader: sqlite3.Connection, seconds: float) -> Iterator[None]:
-    deadline = monotonic() + seconds
-    reader.set_progress_handler(lambda: monotonic() > deadline, LOOK)
-    try:
-        yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
-            raise
-        raise Unavailable(f"The query takes longer than {seconds:g} s", retry_after=5) from error
-    finally:
-        reader.set_progress_handler(None, 0)
-
-
-def _open(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-    connection.text_factory = bytes
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = OFF")
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT}")
-    return connection
 
 
 def _of(statement: str, table: int) -> str:

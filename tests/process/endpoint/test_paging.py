@@ -156,7 +156,7 @@ def test_the_text_of_many_records_is_indexed_while_they_change(mirror: Mirror) -
     indexes = mirror._indexes
     more = True
     for round_ in range(9):
-        with mirror._written():
+        with mirror._sqlite.written():
             more = more and indexes.fill(number, name)
         table.change([("update", 1000 * round_ + 3, {"t": "new", "n": 1}), ("remove", 7 + round_, {})])
         table.change([("create", 0, {"t": "new all", "n": 2})])
