@@ -10,13 +10,13 @@ from typing import Any
 import bson
 import structlog
 from bson.raw_bson import RawBSONDocument
-from pymongo import ReturnDocument
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from scrapr.model.batch import Batch, Receipt, Run
 from scrapr.model.errors import Conflict, StaleEpoch, TooLarge
 from scrapr.roles.datasource import arrivals, health, metrics
 from scrapr.roles.datasource.bounds import Bounds
+from scrapr.roles.datasource.fence import Fence
 from scrapr.roles.datasource.merge import key_of
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.datasource.standing import Effect, End, Page
@@ -40,12 +40,12 @@ class _Post:
 
 
 class Inbox:
-    """What scrapers hand over, in MongoDB's `inbox`, with the greatest epochs seen in `sources`."""
+    """What scrapers hand over, in MongoDB's `inbox`."""
 
     def __init__(self, database: Database, settings: DatasourceSettings) -> None:
         self.batches = database["inbox"]
         self.tokens = database["tokens"]
-        self._sources = database["sources"]
+        self._fence = Fence(database)
         self._runs = database["runs"]
         self._settings = settings
         self._bounds = Bounds(database, settings)
@@ -62,7 +62,7 @@ class Inbox:
         if isinstance(given, Batch):
             return (await self.accept_all([given]))[0]
         await self._bounds.check()
-        await self._fence(given)
+        await self._fence.check([given], anew=True)
         await self._keep_run(given)
         [is_new] = await self._insert([arrivals.document_of_end(given)])
         return Receipt(accepted=0, duplicate=not is_new, run=given.run)
@@ -70,7 +70,7 @@ class Inbox:
     async def accept_all(self, batches: Sequence[Batch]) -> tuple[Receipt, ...]:
         """Keep several batches, each as `accept` does. Where this raises `StaleEpoch` or `TooLarge`, none is kept."""
         await self._bounds.check()
-        await self._fence_all(batches)
+        await self._fence.check(batches)
         runs = [batch.run or uuid.uuid4().hex for batch in batches]
         kept = [arrivals.document_of_batch(*each) for each in zip(batches, runs, strict=True)]
         are_new = await self._insert(kept)
@@ -79,14 +79,10 @@ class Inbox:
         )
         return tuple(_receipt(*each) for each in zip(batches, runs, are_new, strict=True))
 
-    async def _fence_all(self, batches: Sequence[Batch]) -> None:
-        for given in {(batch.configuration, batch.epoch): batch for batch in batches}.values():
-            await self._fence(given)
-
     async def _look_again(self, batches: Sequence[Batch], new: Sequence[str]) -> None:
         """Withdraw what became that of a late holder while it was written: it is not acknowledged."""
         try:
-            await self._fence_all(batches)
+            await self._fence.check(batches, anew=True)
         except StaleEpoch:
             with translated():
                 await self.batches.delete_many({"_id": {"$in": new}, "waiting": "page"})
@@ -101,26 +97,6 @@ class Inbox:
     def forget(self) -> None:
         """The change stream may have left out some of what was taken here."""
         self._own.clear()
-
-    async def _fence(self, given: Batch | Run) -> None:
-        """Refuse what a late holder still sends, and remember the greatest epoch of each configuration."""
-        if given.configuration is None or given.epoch is None:
-            return
-        who = {"_id": given.configuration}
-        with translated():
-            source = await self._sources.find_one(who)
-            if source is None or source["epoch"] < given.epoch:
-                grown = {"$max": {"epoch": given.epoch}}
-                source = await self._sources.find_one_and_update(
-                    who, grown, upsert=True, return_document=ReturnDocument.AFTER
-                )
-        greatest = source["epoch"] if source else given.epoch
-        if greatest > given.epoch:
-            metrics.BATCHES.labels("stale").inc()
-            raise StaleEpoch(
-                f"Epoch {given.epoch} of configuration {given.configuration} is over; "
-                f"its claim is in epoch {greatest}"
-            )
 
     async def _keep_run(self, run: Run) -> None:
         """Before its end: an end that is in the inbox always has its run."""
