@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from scrapr.client.transport import Transport
 from scrapr.client.webhooks import WebhooksClient
-from scrapr.model.batch import Batch, Receipt, Receipts, Run, Runs
+from scrapr.model.batch import Batch, Epoch, Receipt, Receipts, Run, Runs
 from scrapr.model.change import Changes
 from scrapr.model.collection import Collection, Collections
 from scrapr.model.moment import show_moment
@@ -42,6 +42,10 @@ class DatasourceClient:
         if len(body) == 1:
             return (await self.transport.send("POST", Receipt, "/v1/items", body[0]),)
         return (await self.transport.send("POST", Receipts, "/v1/items", body)).receipts
+
+    async def announce(self, configuration: str, epoch: int) -> None:
+        """From now on what earlier holders of the claim send is refused. Raises `StaleEpoch` for one of those."""
+        await self.transport.call("PUT", f"/v1/epochs/{configuration}", body=Epoch(epoch=epoch))
 
     async def collections(self) -> tuple[Collection, ...]:
         """All collections, by name."""

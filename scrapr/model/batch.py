@@ -42,6 +42,14 @@ class Batch(BaseModel):
     """The fields that the configuration's selector gives. What a record that it alone feeds has beside them goes."""
 
 
+class Epoch(BaseModel):
+    """The body of `PUT /epochs/{configuration}`: that of the claim under which its next batches are sent."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epoch: Annotated[StrictInt, Field(ge=0)]
+
+
 class Run(BaseModel):
     """One pass of a scraper over a configuration's pages; also the body of `POST /items` that ends it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 
 from pymongo import ReturnDocument
 
@@ -24,11 +25,20 @@ class Fence:
 
     async def check(self, given: Iterable[Batch | Run], *, anew: bool = False) -> None:
         """Raise `StaleEpoch` if any is of an epoch that is over, as far as this replica knows; `anew`: as any does."""
-        brought = {
-            (each.configuration, each.epoch)
-            for each in given
-            if each.configuration is not None and each.epoch is not None
-        }
+        await self._compare(
+            {
+                (each.configuration, each.epoch)
+                for each in given
+                if each.configuration is not None and each.epoch is not None
+            },
+            anew=anew,
+        )
+
+    async def announce(self, configuration: str, epoch: int) -> None:
+        """From now on what is of an earlier epoch is refused. Raises `StaleEpoch` if this one is."""
+        await self._compare({(configuration, epoch)}, anew=True)
+
+    async def _compare(self, brought: AbstractSet[tuple[str, int]], *, anew: bool) -> None:
         # What is refused is read anew, too: a restored backup may have taken the epochs back.
         if unknown := {each for each in brought if anew or self._known.get(each[0]) != each[1]}:
             await self._learn(dict(sorted(unknown)))

@@ -9,7 +9,7 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from scrapr.model.batch import Batch, Receipt, Receipts, Run, Runs
+from scrapr.model.batch import Batch, Epoch, Receipt, Receipts, Run, Runs
 from scrapr.model.change import Change, Changes
 from scrapr.model.collection import Collections
 from scrapr.model.item import Item
@@ -133,6 +133,9 @@ def routes(
             for collection in {each.collection for each in (given if isinstance(given, tuple) else (given,))}:
                 arrived(collection)
 
+    async def announce(call: Call) -> None:
+        await inbox.announce(call.place("configuration"), (await call.body(Epoch)).epoch)
+
     async def show_quarantine(call: Call) -> Quarantine:
         query = call.query(QuarantineQuery)
         return await quarantine.show(call.place("collection"), after=query.after, limit=query.limit)
@@ -149,6 +152,15 @@ def routes(
             "is refused as a whole",
             body=Submission,
             answer=Acknowledgement,
+            refusals=(409,),
+        ),
+        Route(
+            "PUT",
+            "/epochs/{configuration}",
+            announce,
+            "A configuration's claim has a new holder: from now on what earlier ones send is refused",
+            body=Epoch,
+            status=204,
             refusals=(409,),
         ),
         Route("GET", "/collections", readers.collections, "All collections", answer=Collections),

@@ -88,6 +88,10 @@ class Inbox:
                 await self.batches.delete_many({"_id": {"$in": new}, "waiting": "page"})
             raise
 
+    async def announce(self, configuration: str, epoch: int) -> None:
+        """A claim has a new holder. Raises `StaleEpoch` where there is a later one."""
+        await self._fence.announce(configuration, epoch)
+
     def knows(self, batch: str) -> bool:
         """Whether a batch that the change stream tells of was taken here, and is no news then."""
         known = batch in self._own

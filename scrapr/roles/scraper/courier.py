@@ -28,7 +28,14 @@ class Courier:
 
     def __init__(self, datasource: DatasourceClient) -> None:
         self._datasource = datasource
+        self._announced: dict[str, int] = {}
         self._convoy: Convoy[Parcel] = Convoy(self._carry, most=WEIGHT_MOST)
+
+    async def announce(self, configuration: str, epoch: int) -> None:
+        """Return when earlier holders of the claim are refused; told once for each epoch."""
+        if self._announced.get(configuration) != epoch:
+            await self._datasource.announce(configuration, epoch)
+            self._announced[configuration] = epoch
 
     async def send(self, parcel: Batch | Ended) -> None:
         """Return when it is durable."""

@@ -65,6 +65,9 @@ class Collector:
         if self.basket.is_full and self.run is not None:
             self.run.interrupt(self.excuse)
 
+    async def announce(self, configuration: str, epoch: int, /) -> None:
+        """Nothing is sent to where earlier holders send."""
+
     async def send_all(self, batches: Sequence[Batch]) -> None:
         """Keep the items of all."""
         for batch in batches:

@@ -16,17 +16,17 @@ from scrapr.model import times
 from scrapr.model.batch import Batch
 from scrapr.model.batch import Run as Ended
 from scrapr.model.claim import Claim
-from scrapr.model.errors import Refused, ScraprError, StaleEpoch, TooLarge, TooMany, Unavailable
+from scrapr.model.errors import NotFound, Refused, ScraprError, StaleEpoch, TooLarge, Unavailable
 from scrapr.model.rules import Removal
 from scrapr.roles.scraper import crawl, metrics
 from scrapr.roles.scraper.buffer import Buffer
+from scrapr.roles.scraper.insistence import insist
 from scrapr.roles.scraper.isolation import Isolation
 from scrapr.roles.scraper.memory import Memory, name_of
 from scrapr.roles.scraper.reading import Reader
 from scrapr.roles.scraper.settings import ScraperSettings
 from scrapr.roles.scraper.store import Store
 from scrapr.roles.scraper.walk import Found, Progress, Walk
-from scrapr.runtime import backoff
 
 log = structlog.get_logger()
 BELIEVED = 3
@@ -35,6 +35,9 @@ BELIEVED = 3
 
 class Sink(Protocol):
     """Who takes the items: the datasource, or what stands in for it."""
+
+    async def announce(self, configuration: str, epoch: int, /) -> object:
+        """Return when what earlier holders of the claim still send is refused."""
 
     async def send(self, parcel: Batch | Ended, /) -> object:
         """Return when it is durable."""
@@ -95,7 +98,7 @@ class Run:
         cancels.
         """
         await self._recall()
-        ended = self.end(await self._work())
+        ended = self.end(await self._announce() or await self._work())
         if not self.stale:
             # Told to the datasource alone: it is long, and of no use to anybody else.
             unchanged = {run: tuple(urls) for run, urls in self._progress.unchanged.items()}
@@ -145,6 +148,20 @@ class Run:
             fill=counts.fill(self._progress.fields),
             unconverted=dict(counts.unconverted),
         )
+
+    async def _announce(self) -> str | None:
+        """Have earlier holders refused before anything is read: what they read later would else count as older."""
+        datasource, claim = self._tools.datasource, self._claim
+        if claim.epoch <= 1:
+            return None
+        try:
+            await insist(lambda: datasource.announce(claim.configuration.id, claim.epoch), run=self._identity)
+        except NotFound:
+            return None  # the datasource is of an older release: it learns of the epoch by the first batch
+        except ScraprError as refused:
+            self.stale = isinstance(refused, StaleEpoch)
+            return f"The datasource refused: {refused.detail}"
+        return None
 
     async def _work(self) -> str | None:
         error: str | None = None
@@ -268,20 +285,8 @@ class Run:
 
     async def _deliver(self, parcel: Sequence[Batch] | Ended) -> None:
         """Send until it is durable. Raises what the datasource refuses, which no later try would change."""
-        failures = 0
-        while True:
-            try:
-                if isinstance(parcel, Ended):
-                    await self._tools.datasource.send(parcel)
-                else:
-                    await self._tools.datasource.send_all(parcel)
-            except (Unavailable, TooMany) as error:
-                failures += 1
-                metrics.DELAYED.inc()
-                if failures == 1:
-                    log.warning("datasource does not take it", run=self._identity, reason=error.detail)
-                await asyncio.sleep(max(error.retry_after or 0, backoff.delay(failures)))
-            else:
-                if failures:
-                    log.info("datasource takes it again", run=self._identity, tries=failures + 1)
-                return
+        datasource = self._tools.datasource
+        if isinstance(parcel, Ended):
+            await insist(lambda: datasource.send(parcel), run=self._identity)
+        else:
+            await insist(lambda: datasource.send_all(parcel), run=self._identity)

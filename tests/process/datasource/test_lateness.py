@@ -28,6 +28,17 @@ async def put(datasource: Any, given: Batch, received: int) -> None:
     await datasource.database["inbox"].insert_one({**document, "received_at": at})
 
 
+async def test_a_new_holder_shuts_the_earlier_ones_out_before_it_sends_anything(datasource: Any) -> None:
+    await datasource.client.send(batch(1))
+    await datasource.client.announce("x", 2)
+    await datasource.client.announce("x", 2)
+    with pytest.raises(StaleEpoch):
+        await datasource.client.send(batch(1, page=2))
+    with pytest.raises(StaleEpoch, match="in epoch 2"):
+        await datasource.client.announce("x", 1)
+    await datasource.client.send(batch(2))
+
+
 async def test_what_slips_in_after_the_next_holders_batch_was_reduced_writes_nothing(
     datasource: Any, until: Any
 ) -> None:

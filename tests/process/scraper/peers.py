@@ -28,7 +28,7 @@ from scrapr.discovery.settings import DiscoverySettings
 from scrapr.fetching.client import Client
 from scrapr.fetching.settings import FetchSettings
 from scrapr.model import times
-from scrapr.model.batch import Batch, Receipt, Receipts, Run
+from scrapr.model.batch import Batch, Epoch, Receipt, Receipts, Run
 from scrapr.model.claim import Claim, ClaimRequest, Claims
 from scrapr.model.configuration import Configuration, Configurations, Scraper
 from scrapr.model.errors import ScraprError, StaleEpoch, TooLarge
@@ -164,14 +164,25 @@ class DatasourcePeer(PeerServer):
         self.companies: list[int] = []
         """How many batches came together, where it was more than one."""
         self.least_epoch = 0
+        self.announced: list[tuple[str, int]] = []
+        """Configurations and their epochs, as they were told."""
         self.most_items = 1_000_000
         self.refusal: ScraprError | None = None
         self.gate = asyncio.Event()
         self.gate.set()
 
     def role(self) -> Role:
-        routes = (Route("POST", "/items", self._take, "Take batches", body=Batch, answer=Receipt),)
+        routes = (
+            Route("POST", "/items", self._take, "Take batches", body=Batch, answer=Receipt),
+            Route("PUT", "/epochs/{configuration}", self._hear, "Hear of a claim", body=Epoch, status=204),
+        )
         return Role(name="datasource", home="/collections", routes=routes)
+
+    async def _hear(self, call: Call) -> None:
+        epoch = (await call.body(Epoch)).epoch
+        self.announced.append((call.place("configuration"), epoch))
+        await self.gate.wait()
+        self._check(epoch)
 
     async def _take(self, call: Call) -> Receipt | Receipts:
         value = await call.json()

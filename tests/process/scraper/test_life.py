@@ -229,6 +229,27 @@ async def test_a_stale_epoch_stops_the_run_and_asks_config(world: World, until: 
     assert {batch.epoch for batch in world.datasource.batches.values()} == {2}
 
 
+async def test_earlier_holders_are_shut_out_before_anything_is_read(world: World, until: Until) -> None:
+    world.config.epoch = 2
+    world.datasource.gate.clear()
+    world.site.show("/1", ["a"])
+    await world.config.put(world.configuration(ttl=1))
+
+    async def told() -> bool:
+        return bool(world.datasource.announced)
+
+    async def twice() -> bool:
+        return len(world.datasource.ends) > 1
+
+    async with world.scraper():
+        await until(told)
+        assert not world.site.visits
+        world.datasource.gate.set()
+        await until(twice)
+    assert world.datasource.announced == [("c1", 2)]
+    assert world.datasource.ends[0].outcome == "complete"
+
+
 async def test_a_new_epoch_begins_the_run_again(world: World, until: Until) -> None:
     gate = asyncio.Event()
     world.site.block("/1", gate, ["a"])
