@@ -120,7 +120,8 @@ def environment_with(settings: Mapping[str, str]) -> dict[str, str]:
     """What a process of scrapr's is started with: no settings but these, and those that let it scrape loopback."""
     inherited = os.environ.items()  # noqa: TID251 - what the tests are started with, less the settings
     environment = {name: value for name, value in inherited if not name.startswith("SCRAPR_")}
-    return environment | {"SCRAPR_FETCH_ALLOW": "127.0.0.0/8", "SCRAPR_FETCH_PACE": "0", **settings}
+    loopback = dict.fromkeys(("SCRAPR_FETCH_ALLOW", "SCRAPR_WEBHOOK_ALLOW"), "127.0.0.0/8")
+    return environment | loopback | {"SCRAPR_FETCH_PACE": "0", **settings}
 
 
 @contextmanager
