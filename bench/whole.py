@@ -86,6 +86,7 @@ class Whole:
     def posted(self, pages: int, chains: int, base: str, *, per_host: int = 64) -> Iterator[Posted]:
         """Configurations that are claimed and whose part of the site is there now; removed in the end."""
         name = f"bench-{self._root.name}-{next(self._numbers)}"
+        chains = min(chains, pages)
         starts = [each * pages // chains for each in range(chains + 1)]
         sources = [
             (f"{base}/{name}/seq/p{first + 1}.html", after - first)

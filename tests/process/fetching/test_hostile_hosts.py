@@ -6,8 +6,6 @@ import asyncio
 import gzip
 import time
 import zlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from typing import Any
 
 import brotli
@@ -19,6 +17,7 @@ from backports import zstd
 from scrapr.fetching.client import Client
 from scrapr.fetching.errors import FetchFailed, FetchUnavailable
 from scrapr.fetching.page import Request
+from tests.eventloop import unblocked
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n"
 MIB = 2**20
@@ -28,26 +27,6 @@ async def fail(client: Client, url: str, **kwargs: Any) -> FetchFailed:
     with pytest.raises(FetchFailed) as caught:
         await client.fetch(Request(url, **kwargs))
     return caught.value
-
-
-@asynccontextmanager
-async def unblocked(most: float = 0.1) -> AsyncIterator[None]:
-    """Fail if the event loop is away for longer than `most` seconds at a time."""
-    gaps = [0.0]
-
-    async def watch() -> None:
-        last = time.perf_counter()
-        while True:
-            await asyncio.sleep(0.005)
-            now = time.perf_counter()
-            gaps.append(now - last)
-            last = now
-
-    async with asyncio.TaskGroup() as group:
-        watcher = group.create_task(watch())
-        yield
-        watcher.cancel()
-    assert max(gaps) < most
 
 
 def bomb(coding: str) -> bytes:
@@ -198,7 +177,7 @@ async def test_megabytes_of_headers_are_not_read(serve_raw: Any, client: Client,
         await writer.drain()
 
     before = psutil.Process().memory_info().rss
-    async with unblocked(0.2):
+    async with unblocked():
         failure = await fail(client, await serve_raw(talk))
     assert failure.reason == "headers"
     assert psutil.Process().memory_info().rss - before < 64 * MIB
@@ -263,7 +242,7 @@ async def test_ten_megabytes_of_broken_text_do_not_stop_the_loop(
         return web.Response(body=body, headers={"Content-Type": f"text/html; charset={charset}"})
 
     url = await serve(answer)
-    async with unblocked(0.2):
+    async with unblocked():
         page = await client.fetch(Request(url))
     assert page.text
     assert page.charset not in {"hex", "zip", "x"}

@@ -27,6 +27,7 @@ from scrapr.roles.scraper.isolation import HostilePage, Isolation
 from scrapr.roles.scraper.reading import Reader
 from scrapr.roles.scraper.settings import ScraperSettings
 from tests.conftest import Until
+from tests.eventloop import unblocked
 from tests.processes import is_alive, words_of
 
 URL = "https://shop.example/page"
@@ -35,8 +36,6 @@ QUICK = PATIENT.model_copy(update={"cell_seconds": 1.5})
 """For pages that must not end by themselves."""
 GROWTH_MOST = 384 * 2**20
 """Bytes; a scraper stays below 512 MiB, and what it had before the page is less than the rest."""
-BLOCKED_MOST = 0.5
-"""Seconds of the processor; the promise is 0.1, the rest is for caches that others emptied."""
 
 HOSTILE = {
     "1 MB of nested tags": ("<div>" * 200_000, "td@html"),
@@ -66,31 +65,17 @@ def note(name: str, figure: str) -> None:
     sys.stdout.write(f"{name}: {figure}\n")
 
 
-async def tick(gaps: list[float]) -> None:
-    """Note how long the event loop was away, again and again.
-
-    What counts is its own time on a processor; of the time by the clock, which others of a busy machine take, a tenth.
-    """
-    while True:
-        computed, passed = time.thread_time(), time.perf_counter()
-        await asyncio.sleep(0.005)
-        gaps.append(max(time.thread_time() - computed, (time.perf_counter() - passed) / 10))
-
-
 async def suffer(isolated: Isolation, selector: object, text: str) -> tuple[str, float, float]:
     """What becomes of a page; the seconds that it takes, and the longest for which the loop stood still."""
     rules = compile_rules(selector)  # type: ignore[arg-type]  # JSON, written down as objects
     why = suspicion(text)
     assert why is not None
-    gaps: list[float] = [0.0]
-    ticking = asyncio.get_running_loop().create_task(tick(gaps))
     started = time.perf_counter()
-    try:
-        outcome = f"{len((await isolated.extract(rules, text, URL, why=why)).items)} items"
-    except (HostilePage, TooLarge) as error:
-        outcome = error.detail
-    finally:
-        ticking.cancel()
+    async with unblocked() as gaps:
+        try:
+            outcome = f"{len((await isolated.extract(rules, text, URL, why=why)).items)} items"
+        except (HostilePage, TooLarge) as error:
+            outcome = error.detail
     return outcome, time.perf_counter() - started, max(gaps)
 
 
@@ -108,7 +93,6 @@ async def test_a_hostile_page_ends_within_its_limit_by_name(isolated: Isolation,
         or "more than" in outcome
     )
     assert seconds < QUICK.cell_seconds + 30
-    assert blocked < BLOCKED_MOST
     assert psutil.Process().memory_info().rss - before < GROWTH_MOST
     assert (await isolated.extract(compile_rules("p"), "<p>x", URL, why="")).value == "x"
 
@@ -238,7 +222,6 @@ async def test_a_great_many_values_do_not_stop_the_loop(isolated: Isolation) -> 
     outcome, seconds, blocked = await suffer(isolated, ["p"], text)
     note("outcome", f"{seconds:.2f} s; the loop stood still for {blocked * 1000:.0f} ms")
     assert outcome == "190000 items"
-    assert blocked < BLOCKED_MOST
 
 
 @pytest.mark.parametrize("selector", ["p", ["div div"], "div:last-child@html"])
@@ -257,14 +240,10 @@ async def test_a_page_that_is_not_yet_suspicious_does_not_stop_the_loop(
         size=0,
         seconds=0,
     )
-    gaps: list[float] = [0.0]
-    async with Client(FetchSettings()) as fetcher:
-        ticking = asyncio.get_running_loop().create_task(tick(gaps))
+    async with Client(FetchSettings()) as fetcher, unblocked() as gaps:
         await Reader(fetcher, isolated, QUICK, None).read(compile_rules(selector), page)
-        ticking.cancel()
     note("blocked", f"{max(gaps) * 1000:.0f} ms")
     assert not isolated._idle
-    assert max(gaps) < BLOCKED_MOST
 
 
 @pytest.mark.parametrize("wrong", [os.system, cell.work, Path, {1: print}])
