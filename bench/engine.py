@@ -24,7 +24,18 @@ from bench.work import ITEMS, Work
 
 MODES = {"seq": 1, "ind16": 16, "ind64": 64}
 ROWS = (
-    *("floor", "rooms", "rooms, threads", "scrapr", "goquery", "parsel", "crawlee", "scrapy", "x-ray"),
+    *(
+        "floor",
+        "rooms",
+        "rooms, threads",
+        "alone",
+        "scrapr",
+        "goquery",
+        "parsel",
+        "crawlee",
+        "scrapy",
+        "x-ray",
+    ),
     *("latency", "rescrape", "memory"),
 )
 DELAY = 0.05

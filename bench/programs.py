@@ -67,6 +67,7 @@ def prepare(cache: Path, wanted: Callable[[str], bool]) -> Bench:
         Program("floor", (*ours, str(PEERS / "floor.py"))),
         Program("rooms", (*ours, str(PEERS / "rooms.py"))),
         Program("rooms, threads", (*ours, str(PEERS / "rooms.py")), words=("threads",)),
+        Program("alone", (*ours, str(PEERS / "alone.py"))),
     ]
     missing = {}
     makers: dict[str, Callable[[], Program]] = {

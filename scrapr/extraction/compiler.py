@@ -66,11 +66,12 @@ class Compiler:
 
     def rules(self, selector: Any, scope: Any, paginate: Any, field: str) -> Rules:
         """The rules for a configuration; not to be used if there are problems."""
-        start = Start(scope=self._scope(scope, f"{field}.scope", DOCUMENT))
-        plan = self.plan(selector, Spot(f"{field}.selector", start=start))
+        within = f"{field}." if field else ""
+        start = Start(scope=self._scope(scope, f"{within}scope", DOCUMENT))
+        plan = self.plan(selector, Spot(f"{within}selector", start=start))
         next_link = None
         if paginate is not None:
-            next_link = self._single(paginate, Spot(f"{field}.paginate", "paginate"))
+            next_link = self._single(paginate, Spot(f"{within}paginate", "paginate"))
         return self._make_rules(
             selector, scope, paginate, plan, start, next_link, self._demanding(), reads_json=self._reads_json
         )

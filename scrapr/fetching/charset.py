@@ -16,6 +16,7 @@ _NO_CHARSETS = frozenset(
 
 _DETECTION_SIZE = 65_536
 _PIECE = 65_536
+_AT_ONCE = 1_000_000
 
 
 def decode(body: bytes, content_type: str | None) -> tuple[str, str]:
@@ -25,9 +26,12 @@ def decode(body: bytes, content_type: str | None) -> tuple[str, str]:
     valid as that, else Windows-1252. Source: WHATWG HTML, "determining the character encoding".
     """
     name, start = find_charset(body, content_type)
+    if start:
+        body = body[start:]
     if len(body) <= _PIECE:
-        return w3.to_unicode(body[start:] if start else body, name), name
-    return _decode_in_pieces(body, start, name), name
+        return w3.to_unicode(body, name), name
+    flawless = _decode_flawless(body, name) if len(body) <= _AT_ONCE else None
+    return _decode_in_pieces(body, name) if flawless is None else flawless, name
 
 
 def find_charset(body: bytes, content_type: str | None) -> tuple[str, int]:
@@ -56,11 +60,19 @@ def _is_utf8(body: bytes) -> bool:
     return True
 
 
-def _decode_in_pieces(body: bytes, start: int, name: str) -> str:
+def _decode_flawless(body: bytes, name: str) -> str | None:
+    """The text at once, which is quick as long as nothing is wrong with it; None at the first fault."""
+    try:
+        return body.decode(name)
+    except UnicodeDecodeError:
+        return None
+
+
+def _decode_in_pieces(body: bytes, name: str) -> str:
     """Decode so that other threads get their turn: 10 MB of undecodable bytes take up to a second."""
     errors = "w3lib_gb18030_replace" if name == "gb18030" else "replace"
     decoder = codecs.getincrementaldecoder(name)(errors)
-    ends = range(start, len(body), _PIECE)
+    ends = range(0, len(body), _PIECE)
     parts = [decoder.decode(body[at : at + _PIECE]) for at in ends]
     parts.append(decoder.decode(b"", final=True))
     return "".join(parts)

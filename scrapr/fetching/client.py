@@ -24,6 +24,8 @@ from scrapr.fetching.visits import Trip, Visits, host_of
 from scrapr.model.fetch import FetchOptions
 from scrapr.runtime import backoff
 
+OPTIONS_KEPT = 1024
+
 
 class Client:
     """Fetches pages politely and safely: one per process, for any number of fetches at the same time.
@@ -45,6 +47,7 @@ class Client:
         self._pool = Pool(settings, resolver=resolver, open_socket=open_socket)
         self._browser = Browser(settings, resolver=resolver, open_socket=open_socket)
         self._visits = Visits(self._pool, self._hosts)
+        self._settled: dict[int, tuple[FetchOptions, FetchSettings]] = {}
 
     async def __aenter__(self) -> Self:
         return self
@@ -57,7 +60,15 @@ class Client:
 
     def settings_for(self, options: FetchOptions | None) -> FetchSettings:
         """How requests with these options are sent."""
-        return self._settings.with_options(options)
+        if options is None:
+            return self._settings
+        # Told apart by identity: they hold what cannot be hashed, and each page of a configuration comes with the same.
+        found = self._settled.get(id(options))
+        if found is None:
+            if len(self._settled) >= OPTIONS_KEPT:
+                del self._settled[next(iter(self._settled))]
+            found = self._settled[id(options)] = options, self._settings.with_options(options)
+        return found[1]
 
     async def fetch(self, request: Request) -> Page:
         """The page, after redirects and retries, and as its scripts left it if the options ask for that.

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from scrapr import __version__
 from scrapr.fetching import errors
+from scrapr.fetching.client import OPTIONS_KEPT, Client
 from scrapr.fetching.settings import FetchSettings
 from scrapr.model.asking import Asking
 from scrapr.model.fetch import FetchOptions
@@ -108,3 +109,13 @@ def test_each_setting_is_documented_as_it_is(name: str) -> None:
 @pytest.mark.parametrize("reason", [*get_args(errors.Refusal), *get_args(errors.Fault)])
 def test_each_reason_of_a_failure_is_documented(reason: str) -> None:
     assert f"| `{reason}` |" in DOCS.read_text()
+
+
+def test_the_options_of_a_configuration_are_settled_once_and_those_of_others_are_not_mixed_up() -> None:
+    client = Client(FetchSettings())
+    all_options = [FetchOptions(pace=pace) for pace in range(OPTIONS_KEPT + 5)]
+    settled = [client.settings_for(options) for options in all_options]
+    assert [each.pace for each in settled] == list(range(OPTIONS_KEPT + 5))
+    assert client.settings_for(all_options[-1]) is settled[-1]
+    assert client.settings_for(all_options[0]) == settled[0]
+    assert client.settings_for(None) == FetchSettings()
