@@ -40,6 +40,8 @@ subjectAltName=DNS:$host,IP:$address$([[ $host =~ ^[0-9.]+$ ]] && echo ",IP:$hos
     if [ $number = 1 ]; then
         first=$machine
         on "$machine" "docker info --format {{.Swarm.LocalNodeState}} | grep -q ^active || docker swarm init --advertise-addr $address >/dev/null"
+        # A node that is silent for three of these is given up, and what it did is done elsewhere; the default is 5 s.
+        on "$machine" "docker swarm update --dispatcher-heartbeat 2s >/dev/null"
         manager=$address
     else
         role=$([ $number -le 3 ] && echo manager || echo worker)

@@ -64,6 +64,7 @@ def _container(spec: ServiceSpec, labels: Mapping[str, str], secrets: Mapping[st
         "Args": ["run", "--role", spec.role],
         "Env": [f"{name}={value}" for name, value in sorted(spec.environment.items())],
         "Labels": dict(labels),
+        "Init": True,
         "StopGracePeriod": round(spec.grace * SECOND),
         "Secrets": [_secret(each, secrets) for each in spec.secrets],
         "Mounts": [SCRATCH],
