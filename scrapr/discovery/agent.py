@@ -10,12 +10,12 @@ from typing import Any
 
 import aiohttp
 import consul.aio
-from aiohttp.resolver import ThreadedResolver
 from consul.exceptions import ConsulException, NotFound
 from yarl import URL
 
 from scrapr.discovery.settings import DiscoverySettings
 from scrapr.model.errors import Unavailable
+from scrapr.runtime.names import FreshNames
 
 PATIENCE = 3.0
 """Seconds for a question that Consul answers at once."""
@@ -95,9 +95,7 @@ class Agent:
                     # aiohttp's own limit of 300 s would count for blocking queries too.
                     connections_timeout=WAIT + 4 * PATIENCE,
                 )
-            # aiohttp's own resolver remembers a name for as long as the DNS says, which for containers is ten minutes:
-            # a server of Consul that was replaced meanwhile would not be found.
-            self._client.http._session.connector._resolver = ThreadedResolver()  # noqa: SLF001 - no other way in
+            self._client.http._session.connector._resolver = FreshNames()  # noqa: SLF001 - no other way in
         return self._client
 
     @asynccontextmanager

@@ -17,12 +17,12 @@ import structlog
 from aiodocker import Docker
 from aiodocker.exceptions import DockerError
 from aiodocker.utils import compose_auth_header
-from aiohttp.resolver import ThreadedResolver
 
 from scrapr.fleet import document
 from scrapr.fleet.nodes import Gate
 from scrapr.model.errors import Refused, ScraprError, Unavailable
 from scrapr.runtime import backoff
+from scrapr.runtime.names import FreshNames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -223,9 +223,7 @@ async def connected(engine: str | None, *, stack: str, login: str = "") -> Async
     async with AsyncExitStack() as opened:
         connector = None
         if engine and engine.startswith("tcp://"):
-            # aiohttp's own resolver remembers a name for as long as the DNS says, which for containers is ten minutes:
-            # a proxy that was replaced meanwhile would not be found.
-            connector = await opened.enter_async_context(aiohttp.TCPConnector(resolver=ThreadedResolver()))
+            connector = await opened.enter_async_context(aiohttp.TCPConnector(resolver=FreshNames()))
         try:
             docker = Docker(engine, connector=connector, timeout=timeout)
         except (ValueError, AssertionError) as error:

@@ -69,17 +69,30 @@ def test_it_may_be_deployed_again_and_nothing_changes(stack: Stack) -> None:
     assert stack.docker("ps", "-q", "--filter", "name=scrapr_endpoint") == before
 
 
-def test_no_request_fails_while_consul_is_gone_nor_when_it_is_back(stack: Stack) -> None:
+def test_no_request_fails_while_consul_is_gone_nor_when_it_is_back(stack: Stack, site: str) -> None:
+    """And what is due is scraped all the while."""
+    scraper = {"source": site, "scope": "li.item", "selector": [{"title": "h3"}]}
+    body = {"type": "scraper", "collection": "often", "scraper": scraper, "ttl": 1}
+    identity = stack.post(body).raise_for_status().json()["id"]
+    wait_for(lambda: _scrapes(stack, identity), MINUTES)
     names = [f"scrapr_consul-{number}" for number in (1, 2, 3)]
 
     def go_and_come() -> None:
         stack.docker("service", "scale", "--detach", *(f"{name}=0" for name in names))
         wait_for(lambda: not stack.docker("ps", "-q", "--filter", "name=scrapr_consul"), 120)
         assert [each["title"] for each in stack.items("places")]
+        before = _scrapes(stack, identity)
+        wait_for(lambda: _scrapes(stack, identity) >= before + 5, MINUTES)
         stack.docker("service", "scale", "--detach", *(f"{name}=1" for name in names))
         stack.wait_until_ready()
 
     assert set(act_under_load(stack, ITEMS, go_and_come)) == {200}
+
+
+def _scrapes(stack: Stack, configuration: str) -> int:
+    """How often it was scraped, by the scrapers' logs: the entry finds the datasource by Consul alone."""
+    lines = stack.logs("scrapr_scraper-default").splitlines()
+    return sum(configuration in line and '"outcome":"complete"' in line for line in lines)
 
 
 @pytest.mark.long

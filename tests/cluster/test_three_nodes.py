@@ -107,12 +107,12 @@ def test_what_a_node_without_power_did_is_done_elsewhere_and_no_request_fails(
         each for each in stack.cluster.engines[1:] if each.name in {nodes[one] for one in before.values()}
     )
     hit = [each for each in ids if nodes[before[each]] == lost.name]
-    runs = {each: _runs(stack, each) for each in hit}
+    runs = {each: stack.runs(each) for each in hit}
 
     def cut() -> None:
         lost.cut_power()
         wait_for(lambda: all(_holder(stack, each) not in {"", before[each]} for each in hit), READY_WITHIN)
-        wait_for(lambda: all(_runs(stack, each) - runs[each] for each in hit), READY_WITHIN)
+        wait_for(lambda: all(stack.runs(each) - runs[each] for each in hit), READY_WITHIN)
 
     try:
         assert set(act_under_load(stack, "/v1/collections/places-0/items", cut)) == {200}
@@ -132,9 +132,3 @@ def _holder(stack: Stack, identity: str) -> str:
     """Who has claimed a configuration; empty while nobody has."""
     found = stack.get(f"/v1/configurations/{identity}") or {}
     return found.get("container") or ""
-
-
-def _runs(stack: Stack, identity: str) -> set[str]:
-    """The newest runs that have ended well."""
-    found = stack.get(f"/v1/runs?configuration={identity}") or {"runs": []}
-    return {each["run"] for each in found["runs"] if each["outcome"] == "complete"}
