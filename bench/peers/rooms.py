@@ -57,8 +57,8 @@ class Rooms:
 
     async def _extract(self, page: Page) -> Extraction:
         if self._threads:
-            return await asyncio.to_thread(extract, RULES, page.text, page.url)
-        return extract(RULES, page.text, page.url)
+            return await asyncio.to_thread(extract, RULES, page.text, page.url, page.encoded)
+        return extract(RULES, page.text, page.url, page.encoded)
 
 
 async def main(mode: str, pages: int, concurrency: int, base: str, out: BinaryIO, *, threads: bool) -> None:

@@ -45,13 +45,13 @@ class Extraction:
     """The value with its pending parts, for `fill`."""
 
 
-def extract(rules: Rules, text: str, url: str) -> Extraction:
-    """Take out of a page at `url` what `rules` ask for.
+def extract(rules: Rules, text: str, url: str, encoded: bytes | None = None) -> Extraction:
+    """Take out of a page at `url` what `rules` ask for; `encoded` is its text in UTF-8, if that is at hand.
 
     Raises `TooLarge` where the selectors take more of the page than is allowed; nothing else, whatever the text.
     """
     is_json = rules.reads_json and text.lstrip()[:1] in {"{", "["}
-    page = Page(text, url, is_open=rules.has_follows, is_json=is_json)
+    page = Page(text, url, is_open=rules.has_follows, is_json=is_json, encoded=encoded)
     for query in rules.demanding:
         page.ready(query)
     found = next(iter(rules.plan.values(page, page.document)), MISSING)

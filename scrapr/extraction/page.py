@@ -43,7 +43,15 @@ def check(query: Query, offset: int) -> None:
 class Page:
     """One page under extraction: its document, its address, and the tally of what was found in it."""
 
-    def __init__(self, text: str, url: str, *, is_open: bool = False, is_json: bool = False):
+    def __init__(
+        self,
+        text: str,
+        url: str,
+        *,
+        is_open: bool = False,
+        is_json: bool = False,
+        encoded: bytes | None = None,
+    ):
         self.unconverted: Counter[str] = Counter()
         if is_json:
             self._parser = LexborHTMLParser("")
@@ -51,7 +59,7 @@ class Page:
             self._parser, is_whole = xmltree.parse(text)
             self.unconverted["source"] += not is_whole
         else:
-            self._parser = LexborHTMLParser(_encode(text), options=LexborDocumentOptions.WO_EVENTS)
+            self._parser = LexborHTMLParser(encoded or _encode(text), options=LexborDocumentOptions.WO_EVENTS)
         root = self._parser.root
         self.document = Place([] if root is None else [root])
         self.text = text

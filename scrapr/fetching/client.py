@@ -94,6 +94,7 @@ class Client:
         return replace(
             page,
             text="" if digest == known else rendered.text,
+            encoded=None,
             unchanged=digest == known,
             validators=Validators(body_hash=digest),
             size=page.size + rendered.size,

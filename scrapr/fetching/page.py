@@ -82,6 +82,8 @@ class Page:
     seconds: float
     retries: int = 0
     waited: Mapping[str, float] = field(default_factory=dict)
+    encoded: bytes | None = field(default=None, repr=False)
+    """The text in UTF-8, where a short page came so: parsers want it, and writing it anew takes a while."""
 
 
 def shown(url: str | URL) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import zlib
+from codecs import BOM_UTF8
 from collections.abc import Mapping
 
 from scrapr.fetching import charset
@@ -30,6 +31,7 @@ async def read_page(
     content_type = answer.headers.get("Content-Type", "")
     if answer.status == 304:
         text, name, validators, unchanged = "", "", _renewed(known, answer, known.body_hash), True
+        encoded = None
     else:
         work = (answer, content_type, known.body_hash, limit)
         if len(answer.body) < IN_THREAD and not _is_gzip(answer, content_type):
@@ -37,6 +39,7 @@ async def read_page(
         else:
             text, name, digest = await asyncio.to_thread(_read, *work)
         validators, unchanged = _renewed(Validators(), answer, digest), digest == known.body_hash
+        encoded = answer.body if name == "utf-8" and _is_plain(answer.body, text) else None
     return Page(
         url=str(answer.url),
         status=answer.status,
@@ -49,7 +52,13 @@ async def read_page(
         seconds=seconds,
         retries=retries,
         waited=waited,
+        encoded=encoded,
     )
+
+
+def _is_plain(body: bytes, text: str) -> bool:
+    """Whether a body is its text, nothing replaced and no mark before it; two of a long one would be too many."""
+    return len(body) < IN_THREAD and not body.startswith((BOM_UTF8, _GZIP_MAGIC)) and "\ufffd" not in text
 
 
 def _renewed(known: Validators, answer: Answer, digest: str | None) -> Validators:

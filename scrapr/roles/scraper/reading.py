@@ -153,7 +153,7 @@ class Reader:
 
 def _extract_ordinary(rules: Rules, page: Page, tags: int) -> Extraction | str:
     """What `rules` find on the page, or what makes it too suspicious to be parsed in this process."""
-    return suspicion(page.text, tags) or extract(rules, page.text, page.url)
+    return suspicion(page.text, tags) or extract(rules, page.text, page.url, page.encoded)
 
 
 def _total(all_waits: Iterable[Mapping[str, float]]) -> dict[str, float]:

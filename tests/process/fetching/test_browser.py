@@ -45,7 +45,7 @@ def missing() -> str | None:
 
 @pytest.fixture(autouse=True)
 def chromium(request: pytest.FixtureRequest) -> None:
-    if "without" not in request.node.name:
+    if not request.node.name.startswith("test_without"):
         require("chromium", missing())
 
 
