@@ -15,7 +15,7 @@ from tests.chaos.town import Town, founded
 from tests.system.machine import wait_for
 
 REPORT = pytest.StashKey[list[str]]()
-KILLS, ITEMS = 3, 3000
+KILLS, ITEMS = 2, 2000
 """The short form, which CI runs with all other tests."""
 
 

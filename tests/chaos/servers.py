@@ -42,14 +42,18 @@ class Server:
             self.process.wait()
 
 
-def mongod(folder: Path, *, replica_set: str = "rs0", oplog_mb: int = 64) -> Server:
-    """A member of a replica set that is not yet initiated, with its data in `folder`."""
+def mongod(folder: Path, *, replica_set: str = "rs0", oplog_mb: int = 64, checkpoints: int = 60) -> Server:
+    """A member of a replica set that is not yet initiated, with its data in `folder`.
+
+    The oplog keeps what came since the last checkpoint, however much that is: there is one every `checkpoints` seconds.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     port = find_free_port()
     command = [
         *(str(find(binaries.MONGOD)), "--replSet", replica_set, "--dbpath", str(folder)),
         *("--bind_ip", "127.0.0.1", "--port", str(port), "--nounixsocket"),
         *("--wiredTigerCacheSizeGB", "0.25", "--oplogSize", str(oplog_mb)),
+        *("--syncdelay", str(checkpoints)),
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),
     ]
     return Server(command, port, folder.parent / f"{folder.name}.log")
@@ -108,6 +112,19 @@ def _is_primary(port: int) -> bool:
         pymongo.MongoClient(f"mongodb://127.0.0.1:{port}/?directConnection=true", timeoutMS=1000) as client,
     ):
         return bool(client.admin.command("hello")["isWritablePrimary"])
+    return False
+
+
+def is_whole(members: Sequence[Server]) -> bool:
+    """Whether one member is the primary and all others follow it: only then may the set lose one."""
+    primary = find_primary(members)
+    if primary is None:
+        return False
+    url = f"mongodb://127.0.0.1:{primary.port}/?directConnection=true"
+    client: Client
+    with suppress(PyMongoError), pymongo.MongoClient(url, timeoutMS=1000) as client:
+        told = client.admin.command("replSetGetStatus")["members"]
+        return all(each["stateStr"] in {"PRIMARY", "SECONDARY"} for each in told)
     return False
 
 

@@ -42,6 +42,7 @@ def test_a_replica_set_that_loses_its_primary_loses_no_acknowledged_write(
             # It goes on with two; what they acknowledged meanwhile is all that the third learns when it is back.
             let_flow(flow, dice)
             primary.start()
+            wait_for(lambda: servers.is_whole(members), START_WITHIN)
         let_flow(flow, dice)
         flow.settle(within=extent.patience)
         tell.append(

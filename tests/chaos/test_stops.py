@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import httpx
@@ -23,12 +23,13 @@ PART = 3
 
 @contextmanager
 def stopped(process: psutil.Process) -> Iterator[None]:
-    """SIGSTOP, and SIGCONT at the end."""
+    """SIGSTOP, and SIGCONT at the end, unless it was killed."""
     process.suspend()
     try:
         yield
     finally:
-        process.resume()
+        with suppress(psutil.NoSuchProcess):
+            process.resume()
 
 
 def url_of(process: psutil.Process) -> str:
