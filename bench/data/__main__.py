@@ -27,6 +27,8 @@ ROWS: dict[str, Row] = {
     "answering": answering.measure,
     "asking": asking.measure,
 }
+SETTINGS = {"SCRAPR_EMBEDDED_MONGO_CACHE_GB": "2"}
+"""A million records and their indexes take more than what mongod is given by default."""
 RESULTS = Path(__file__).parents[1] / "results"
 
 
@@ -35,7 +37,7 @@ def main() -> None:
     options = _options()
     with (
         tempfile.TemporaryDirectory() as folder,
-        running(Path(folder) / "data", port_base=free_port_base()) as machine,
+        running(Path(folder) / "data", port_base=free_port_base(), **SETTINGS) as machine,
     ):
         verdicts = asyncio.run(_measure(machine, options))
     print("\n" + "\n".join(map(str, verdicts)))
