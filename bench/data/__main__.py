@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TypeAlias
 
-from bench.data import answering, asking, posting, stream, touching
+from bench.data import answering, asking, posting, push, stream, touching
 from bench.data.stage import Stage, setting
 from bench.verdicts import Verdict
 from tests.system.machine import Machine, free_port_base, running
@@ -26,8 +26,9 @@ ROWS: dict[str, Row] = {
     "touching": touching.measure,
     "answering": answering.measure,
     "asking": asking.measure,
+    "push": push.measure,
 }
-SETTINGS = {"SCRAPR_EMBEDDED_MONGO_CACHE_GB": "2"}
+CACHE_GB = "2"
 """A million records and their indexes take more than what mongod is given by default."""
 RESULTS = Path(__file__).parents[1] / "results"
 
@@ -37,7 +38,9 @@ def main() -> None:
     options = _options()
     with (
         tempfile.TemporaryDirectory() as folder,
-        running(Path(folder) / "data", port_base=free_port_base(), **SETTINGS) as machine,
+        running(
+            Path(folder) / "data", port_base=free_port_base(), SCRAPR_EMBEDDED_MONGO_CACHE_GB=CACHE_GB
+        ) as machine,
     ):
         verdicts = asyncio.run(_measure(machine, options))
     print("\n" + "\n".join(map(str, verdicts)))

@@ -1,6 +1,6 @@
 """One change to 10,000 clients of server-sent events and 2,000 of Socket.IO on one endpoint, and the floor.
 
-`python -m bench.data.push` (part of `make bench-data`). The time is from the first byte of the batch to the moment when
+The time is from the first byte of the batch to the moment when
 the last client has heard, so it holds the datasource's work as well; the first batch without listeners that is shown
 by the endpoint tells how much that is. The floor is a bare server of uvloop that writes the same bytes to as many bare
 connections.
@@ -14,19 +14,18 @@ import multiprocessing
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 import uvloop
 
+from bench.data.stage import Stage
 from bench.verdicts import Verdict
 from tests.conftest import find_free_port
-from tests.system.machine import Machine, running, wait_for
+from tests.system.machine import Machine, wait_for
 
 SSE, SOCKET_IO = 10_000, 2_000
 CHANGES = 5
@@ -63,14 +62,12 @@ def crowd(kind: str, url: str, count: int) -> Iterator[Crowd]:
         made.process.wait()
 
 
-def main() -> None:
-    """Measure on a product of our own, and print."""
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder) / "data") as machine:
-        print("\n".join(map(str, measure(machine))))
+async def measure(stage: Stage) -> list[Verdict]:
+    """All figures."""
+    return await asyncio.to_thread(_measure, stage.machine)
 
 
-def measure(machine: Machine) -> list[Verdict]:
-    """All figures, on a running product."""
+def _measure(machine: Machine) -> list[Verdict]:
     floor = statistics.median(_floor())
     machine.post("config", "/v1/configurations", {"type": "endpoint", "collection": COLLECTION})
     wait_for(lambda: machine.get("endpoint", f"/v1/collections/{COLLECTION}/items").status_code == 200)
@@ -164,7 +161,3 @@ def _serve(port: int, pipe: Connection) -> None:
                 transport.write(FRAME)
 
     uvloop.run(serve())
-
-
-if __name__ == "__main__":
-    main()
