@@ -32,7 +32,7 @@ demo: $(INSTALLED) ## Run the main job on a bundled site and show the data (ONCE
 test: check $(INSTALLED) ## Run every check and every test that this machine can run
 	$(BIN)/pytest -m "not long"
 
-test-cluster: $(INSTALLED) ## Run all tests on Docker engines, the long ones, too (root; needs docker.io, iptables, iproute2)
+test-cluster: $(INSTALLED) ## Run all tests on Docker engines, the long ones, too (root; needs what .ci/run installs, and docker-registry)
 	$(BIN)/pytest tests/cluster
 
 chaos: $(INSTALLED) ## Break everything while data flows in, more than `make test` does (KILLS=100 ITEMS=1000000 OPTIONS='--seed 7')

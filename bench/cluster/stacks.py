@@ -39,8 +39,9 @@ class Town:
         return f"{self.stack.url}/v1/collections/{name_of(0)}/items"
 
     def starts(self, identity: str) -> list[datetime]:
-        """When its runs started that ended well, earliest first."""
-        found = self.stack.get(f"/v1/runs?configuration={identity}&limit=1000") or {"runs": []}
+        """When its runs started that ended well, earliest first; asked until the entry finds the datasource."""
+        path = f"/v1/runs?configuration={identity}&limit=1000"
+        found = wait_for(lambda: self.stack.get(path), READY_WITHIN)
         good = (each for each in found["runs"] if each["outcome"] == "complete")
         return sorted(datetime.fromisoformat(each["started_at"]) for each in good)
 
