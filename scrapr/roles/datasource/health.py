@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from scrapr.model.batch import Run, State
+from scrapr.model.batch import Outcome, Run, State
 
 PAST = 10
 """How many good runs a run is compared with."""
@@ -36,6 +36,19 @@ def judge(run: Run, past: Sequence[Run]) -> Health:
     if run.outcome == "cut":
         reasons.insert(0, run.error or "cut")
     return Health("degraded", "; ".join(reasons)[:REASON_SHOWN]) if reasons else Health("healthy")
+
+
+def says_nothing_new(run: Run) -> bool:
+    """Whether the run read no page, because all are as they were: then the last run's faults are still there."""
+    return run.outcome == "complete" and run.unchanged_pages > 0 and not run.matches and not run.items
+
+
+def carry_on(found: Health, outcome: Outcome, last: Health) -> Health:
+    """The health of a run that says nothing new, by itself `found`, after one with that `outcome` and health.
+
+    What cut a run short is over when another is complete; a dead selector is still dead.
+    """
+    return last if outcome == "complete" and last.state == "degraded" else found
 
 
 def _reasons(run: Run, past: Sequence[Run]) -> Iterator[str]:

@@ -104,7 +104,7 @@ class Inbox:
 
     async def _keep_run(self, run: Run) -> None:
         """Before its end: an end that is in the inbox always has its run."""
-        found = health.judge(run, await self._past(run))
+        found = await self._judge(run)
         kept = {**run.model_dump(exclude={"run", "finished", "unchanged"}), **asdict(found)}
         try:
             with translated():
@@ -120,6 +120,17 @@ class Inbox:
                 collection=run.collection,
                 reason=found.reason,
             )
+
+    async def _judge(self, run: Run) -> health.Health:
+        found = health.judge(run, await self._past(run))
+        if run.configuration is None or not health.says_nothing_new(run):
+            return found
+        who = {"configuration": run.configuration, "revision": run.revision}
+        with translated():
+            last = await self._runs.find_one(who, sort=[("started_at", -1)])
+        if last is None:
+            return found
+        return health.carry_on(found, last["outcome"], health.Health(last["state"], last["reason"]))
 
     async def _past(self, run: Run) -> list[Run]:
         """The newest good runs of the same configuration as it is that read some of its pages."""

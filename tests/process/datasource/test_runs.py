@@ -298,11 +298,17 @@ async def test_a_run_far_below_those_before_is_degraded_and_names_the_selector(
     states = [(await run(datasource, until, f"r{n}", *titles, **good)).state for n in range(3)]
     assert states == ["healthy"] * 3
     dead: dict[str, Any] = {"fill": {"title": 1.0, "price": 0.0}, "matches": {"price": 0}, "revision": 1}
-    told = await run(datasource, until, "r3", *titles, **dead)
+    told = await run(datasource, until, "r3", *titles, **dead, started_at="2026-01-02T03:05:01Z")
     assert told.state == "degraded"
     assert told.reason == (
         "price is filled in 0% of the items, usually in 90%: its selector matches nothing any more"
     )
+    # As long as no page changes, nothing is read that could tell that it lives again.
+    same: dict[str, Any] = {"items": 0, "unchanged_pages": 1, "unchanged_items": 10, "revision": 1}
+    for seconds in (2, 3):
+        moment = f"2026-01-02T03:05:0{seconds}Z"
+        again = await run(datasource, until, f"r3-{seconds}", **same, started_at=moment)
+        assert (again.state, again.reason) == ("degraded", told.reason)
     few = await run(datasource, until, "r4", *titles[:4], **good)
     assert (few.state, few.reason) == ("degraded", "4 items, usually 10")
     changed = await run(datasource, until, "r5", *titles, **{**dead, "revision": 2})

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from scrapr.model import times
 from scrapr.model.batch import Run
-from scrapr.roles.datasource.health import Health, judge
+from scrapr.roles.datasource.health import Health, carry_on, judge, says_nothing_new
 
 
 def run(**parts: Any) -> Run:
@@ -71,6 +71,19 @@ def test_a_single_item_of_a_changed_page_proves_nothing() -> None:
     one = {"fill": {"title": 1.0, "price": 0.0}, "items": 1}
     assert judge(run(**one, unchanged_pages=1, unchanged_items=29), PAST) == Health("healthy")
     assert judge(run(**one), [run(**one | {"fill": {"price": 1.0}})]).state == "degraded"
+
+
+def test_a_run_of_unchanged_pages_alone_leaves_a_dead_selector_dead() -> None:
+    unchanged = run(items=0, fill={}, unchanged_pages=2, unchanged_items=30)
+    assert says_nothing_new(unchanged)
+    assert not says_nothing_new(run(unchanged_pages=2))
+    assert not says_nothing_new(run(items=0, unchanged_pages=2, matches={"title": 0}))
+    assert not says_nothing_new(run(items=0, fill={}, outcome="cut", unchanged_pages=2))
+    dead = Health("degraded", "price is filled in 0% of the items")
+    assert carry_on(Health("healthy"), "complete", dead) == dead
+    assert carry_on(Health("healthy"), "cut", Health("degraded", "500")) == Health("healthy")
+    assert carry_on(Health("healthy"), "failed", Health("broken", "500")) == Health("healthy")
+    assert carry_on(Health("healthy"), "complete", Health("healthy")) == Health("healthy")
 
 
 RATES = st.dictionaries(st.sampled_from("abcdefgh"), st.floats(0, 1))
