@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic_settings import NoDecode
 
 from scrapr import __version__
-from scrapr.model.fetch import USER_AGENT, FetchOptions
+from scrapr.model.fetch import CONTACT, USER_AGENT, FetchOptions
 
 Network: TypeAlias = IPv4Network | IPv6Network
 
@@ -51,7 +51,7 @@ class FetchSettings(BaseModel):
         f"scrapr/{__version__}",
         description="the User-Agent that is sent; its first word is what robots.txt names",
     )
-    contact: Annotated[str, Field(max_length=200, pattern=r"^[!-'*-~]*$")] = Field(
+    contact: Annotated[str, CONTACT] = Field(
         "",
         description="sent with the User-Agent: the URL or mailto: where those who run a site can reach you",
     )

@@ -133,6 +133,21 @@ async def test_a_configuration_may_say_for_itself_what_it_obeys(serve: Any, conn
     await client.fetch(Request(f"{url}/a", options=FetchOptions(robots=False)))
 
 
+async def test_a_configuration_may_say_for_itself_how_long_it_waits_and_who_to_write_to(
+    serve: Any, connect: Any
+) -> None:
+    agents: list[str] = []
+
+    async def busy(request: web.Request) -> web.Response:
+        agents.append(request.headers["User-Agent"])
+        return html(status=429, headers={"Retry-After": "3600"})
+
+    url, client = await serve(busy), await connect(retry_after_limit=3600)
+    options = FetchOptions(retry_after_limit=1, contact="mailto:us@example.org")
+    assert (await fail(client, url, options=options)).reason == "status"
+    assert [agent.endswith("(+mailto:us@example.org)") for agent in agents] == [True]
+
+
 async def test_crawl_delay_is_kept_and_told(serve: Any, connect: Any) -> None:
     site = Site("User-agent: *\nCrawl-delay: 0.15\n")
     url, client = await serve(site), await connect(robots=True, pace=0.01)

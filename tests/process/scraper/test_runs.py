@@ -323,6 +323,19 @@ async def test_a_followed_page_that_is_gone_leaves_its_part_empty_and_is_told(
     assert not second.get("detail", {}).get("text")
 
 
+async def test_a_link_to_a_private_address_is_not_followed_and_its_part_stays_empty(
+    world: World, until: Until
+) -> None:
+    # The guard refuses it before anything is connected.
+    world.site.show("/1", ["<a href=http://169.254.169.254/latest/meta-data>a</a>"])
+    run = await run_once(world, until, scraper=linking(world))
+    assert run.items == 1
+    assert run.error is not None
+    assert "169.254.169.254" in run.error
+    items: Any = world.datasource.batches[run.run, 1].data
+    assert not items[0].get("detail", {}).get("text")
+
+
 async def test_a_followed_page_that_may_come_back_fails_the_page(world: World, until: Until) -> None:
     world.site.show("/1", ["<a href=/a>a</a>"])
     world.site.fail("/a", 503)
