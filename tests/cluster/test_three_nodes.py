@@ -10,7 +10,7 @@ import pytest
 
 from tests.cluster import bases, image, images, page, registry
 from tests.cluster.engine import Cluster, running_cluster
-from tests.cluster.stack import OURS, READY_WITHIN, Stack, act_under_load, prepared
+from tests.cluster.stack import OURS, POOLS, READY_WITHIN, Stack, act_under_load, prepared
 from tests.system.machine import wait_for
 
 pytestmark = [pytest.mark.timeout(1500), pytest.mark.long]
@@ -98,10 +98,12 @@ def test_what_a_node_without_power_did_is_done_elsewhere_and_no_request_fails(
     stack.put_pool("scraper-default", replicas_min=3, slots=COUNT // 3)
     wait_for(lambda: len(set(stack.nodes_of("scrapr_scraper-default").values())) == 3, READY_WITHIN)
     wait_for(lambda: len(set(stack.nodes_of("scrapr_endpoint-default").values())) == 3, READY_WITHIN)
+    wait_for(lambda: {stack.update_state(pool) for pool in POOLS} == {"completed"}, READY_WITHIN)
     stack.wait_until_ready()
     ids = [_post(stack, f"places-{number}", site) for number in range(COUNT)]
     wait_for(lambda: all(len(stack.items(f"places-{number}")) == 2 for number in range(COUNT)), READY_WITHIN)
     nodes = stack.nodes_of("scrapr_scraper-default")
+    wait_for(lambda: all(_holder(stack, each) in nodes for each in ids), READY_WITHIN)
     before = {each: _holder(stack, each) for each in ids}
     lost = next(
         each for each in stack.cluster.engines[1:] if each.name in {nodes[one] for one in before.values()}
