@@ -21,7 +21,7 @@ from tests.chaos import servers
 from tests.chaos.conftest import Extent
 from tests.chaos.flow import Flow, flowing
 from tests.chaos.servers import Client, Server
-from tests.chaos.test_stops import stopped
+from tests.chaos.test_stops import PART, stopped
 from tests.chaos.test_stores import ENDLESS, let_flow
 from tests.chaos.town import ANSWERS_WITHIN, Town, founded
 from tests.system.machine import wait_for
@@ -29,13 +29,15 @@ from tests.system.machine import wait_for
 MEGABYTE = 1 << 20
 READERS = ("config", "datasource")
 """The roles that read change streams."""
+WAYS = {"woken": (False, False), "killed": (True, False), "killed, places forgotten": (True, True)}
+"""Whether the readers are killed, and whether the places are forgotten where they were."""
 PATIENT = {"SCRAPR_DATASOURCE_RECONCILE": "3600", "SCRAPR_ENDPOINT_CHECK": "3600"}
 
 
 @pytest.fixture
 def patient_town(tmp_path: Path) -> Iterator[tuple[Town, Server]]:
     """A town whose safety timers never come, and its mongod."""
-    mongod = servers.mongod(tmp_path / "mongod", oplog_mb=16, checkpoints=1)
+    mongod = servers.mongod(tmp_path / "mongod", oplog_mb=16, checkpoints=5)
     redis = servers.redis_server(tmp_path / "redis")
     with servers.running(mongod, redis):
         wait_for(lambda: servers.answers_redis(redis))
@@ -92,17 +94,18 @@ def test_what_fell_out_of_the_oplog_is_found_by_a_look_at_everything(
 ) -> None:
     town, mongod = patient_town
     url = f"mongodb://127.0.0.1:{mongod.port}/?directConnection=true"
-    ways = {"woken": (False, False), "killed": (True, False), "forgotten": (True, True)}
+    ways = dice.sample(list(WAYS), min(len(WAYS), max(1, extent.kills // PART)))
     client: Client
     with (
         pymongo.MongoClient(url, w="majority") as client,
         flowing(town, "oplog", seed=dice.random(), items=ENDLESS) as flow,
     ):
-        for name, (kill, forget) in ways.items():
+        for name in ways:
+            kill, forget = WAYS[name]
             let_flow(flow, dice)
-            collection = f"oplog-{name}"
+            collection = f"lost-{list(WAYS).index(name)}"
             lose(flow, client, collection, kill=kill, forget=forget)
             wait_for(lambda found=collection: is_found(town, found), ANSWERS_WITHIN)
             let_flow(flow, dice)
         flow.settle(within=extent.patience)
-        tell.append(f"oplog: emptied {len(ways)} times, while {flow.items} items were posted")
+        tell.append(f"oplog: emptied, readers {', '.join(ways)}, while {flow.items} items were posted")
