@@ -23,7 +23,7 @@ class DatasourceSettings(BaseModel):
     retry_after: float = Field(2.0, gt=0, description="seconds after which a refused batch may be sent again")
     reducers: int = Field(4, ge=1, le=64, description="collections that one replica reduces at once")
     gather: float = Field(
-        0.05,
+        0.03,
         ge=0,
         description="seconds between two reductions of a collection, if more came while the first was under way",
     )
