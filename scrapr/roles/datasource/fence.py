@@ -12,45 +12,42 @@ from scrapr.model.errors import StaleEpoch
 from scrapr.roles.datasource import metrics
 from scrapr.storage.mongo import Database, translated
 
-KNOWN_MOST = 100_000
-"""Configurations whose greatest epochs are remembered."""
-
 
 class Fence:
-    """The greatest epoch seen of each configuration, in MongoDB's `sources`, and those that were read here last."""
+    """The greatest epoch seen of each configuration, in MongoDB's `sources`.
+
+    It is read each time, for another replica may have been told of a later holder: what is written before it is
+    withdrawn may be reduced in between.
+    """
 
     def __init__(self, database: Database) -> None:
         self._sources = database["sources"]
-        self._known: dict[str, int] = {}
 
-    async def check(self, given: Iterable[Batch | Run], *, anew: bool = False) -> None:
-        """Raise `StaleEpoch` if any is of an epoch that is over, as far as this replica knows; `anew`: as any does."""
+    async def check(self, given: Iterable[Batch | Run]) -> None:
+        """Raise `StaleEpoch` if any is of an epoch that is over."""
         await self._compare(
             {
                 (each.configuration, each.epoch)
                 for each in given
                 if each.configuration is not None and each.epoch is not None
-            },
-            anew=anew,
+            }
         )
 
     async def announce(self, configuration: str, epoch: int) -> None:
         """From now on what is of an earlier epoch is refused. Raises `StaleEpoch` if this one is."""
-        await self._compare({(configuration, epoch)}, anew=True)
+        await self._compare({(configuration, epoch)})
 
-    async def _compare(self, brought: AbstractSet[tuple[str, int]], *, anew: bool) -> None:
-        # What is refused is read anew, too: a restored backup may have taken the epochs back.
-        if unknown := {each for each in brought if anew or self._known.get(each[0]) != each[1]}:
-            await self._learn(dict(sorted(unknown)))
+    async def _compare(self, brought: AbstractSet[tuple[str, int]]) -> None:
+        greatest = await self._learn(dict(sorted(brought))) if brought else {}
         for configuration, epoch in brought:
-            if (known := self._known.get(configuration, epoch)) > epoch:
+            if (known := greatest[configuration]) > epoch:
                 metrics.BATCHES.labels("stale").inc()
                 raise StaleEpoch(
                     f"Epoch {epoch} of configuration {configuration} is over; its claim is in epoch {known}"
                 )
 
-    async def _learn(self, brought: Mapping[str, int]) -> None:
-        """Read the greatest epochs, and note those that are greater."""
+    async def _learn(self, brought: Mapping[str, int]) -> Mapping[str, int]:
+        """The greatest epochs, once those that are greater are noted."""
         with translated():
             found = await self._sources.find({"_id": {"$in": list(brought)}}).to_list()
             there = {source["_id"]: source["epoch"] for source in found}
@@ -63,6 +60,4 @@ class Fence:
                         return_document=ReturnDocument.AFTER,
                     )
                     there[configuration] = source["epoch"] if source else epoch
-        if len(self._known) > KNOWN_MOST:
-            self._known.clear()
-        self._known |= there
+        return there

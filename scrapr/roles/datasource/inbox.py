@@ -62,7 +62,7 @@ class Inbox:
         if isinstance(given, Batch):
             return (await self.accept_all([given]))[0]
         await self._bounds.check()
-        await self._fence.check([given], anew=True)
+        await self._fence.check([given])
         await self._keep_run(given)
         [is_new] = await self._insert([arrivals.document_of_end(given)])
         return Receipt(accepted=0, duplicate=not is_new, run=given.run)
@@ -82,7 +82,7 @@ class Inbox:
     async def _look_again(self, batches: Sequence[Batch], new: Sequence[str]) -> None:
         """Withdraw what became that of a late holder while it was written: it is not acknowledged."""
         try:
-            await self._fence.check(batches, anew=True)
+            await self._fence.check(batches)
         except StaleEpoch:
             with translated():
                 await self.batches.delete_many({"_id": {"$in": new}, "waiting": "page"})
