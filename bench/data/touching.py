@@ -59,7 +59,8 @@ async def _fill(stage: Stage, name: str, size: int) -> None:
     now = datetime.now(UTC)
     for first in range(0, size, PIECE):
         await records.insert_many(list(_records(name, first, min(first + PIECE, size), now)), ordered=False)
-    standing = Standing(name, version=size, records=size, order=1, turn=1, updated_at=now)
+    # At turn 0 nobody has reduced it, and whoever does first takes it.
+    standing = Standing(name, version=size, records=size, order=1, updated_at=now)
     await stage.client["scrapr_data"]["collections"].insert_one(
         {"_id": name, **document_of_standing(standing)}
     )
