@@ -105,7 +105,7 @@ class Sockets:
         return [sid for sid, _ in self._server.manager.get_participants("/", room)]
 
     async def put(self, sid: str, message: str) -> None:
-        """Send an event that is JSON already, whatever waits for the client."""
+        """Send an event that is JSON already, whatever waits for the client; to one that is gone, nothing."""
         if (client := self._client(sid)) is not None:
             await client.send(Packet(MESSAGE, EVENT + message))
 
@@ -115,6 +115,8 @@ class Sockets:
             raise ConnectionResetError("The client is gone")
         await client.queue.join()
         for message in messages:
+            if client.closed:
+                raise ConnectionResetError("The client is gone")
             await client.send(Packet(MESSAGE, EVENT + message))
 
     def waiting(self, sid: str) -> int:
@@ -137,7 +139,9 @@ class Sockets:
             transport.close()
 
     def _client(self, sid: str) -> Any:
-        return self._server.eio.sockets.get(self._server.manager.eio_sid_from_sid(sid, "/"))
+        """What engineio has of the client; one whose connection is closing may still be in rooms, and takes no more."""
+        client = self._server.eio.sockets.get(self._server.manager.eio_sid_from_sid(sid, "/"))
+        return None if client is None or client.closed else client
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         # Compression keeps a quarter of a MiB for each client; its offer is not answered.

@@ -263,6 +263,21 @@ async def test_whoever_joins_a_room_is_told_its_news_and_no_others() -> None:
             assert await listener.heard.get() == ("news", {"big": 2**60, "text": "é"})
 
 
+async def test_one_whose_connection_is_closing_keeps_the_others_of_a_room_from_nothing() -> None:
+    push = rooms()
+    async with asyncio.timeout(10), serve(push=push) as client:
+        first, second = (Listener(str(client._base_url), {"room": "a"}) for _ in range(2))
+        async with listening(first):
+            await first.replies.get()
+            async with listening(second):
+                await second.replies.get()
+                [leaving, _] = push._sockets.room("a")
+                # As it is between the end of a connection and the word of it.
+                push._sockets._client(leaving).closed = True
+                await push.emit("a", "news", {"text": "x"})
+                assert await second.heard.get() == ("news", {"text": "x"})
+
+
 async def test_a_wish_that_cannot_be_read_is_refused_in_our_words() -> None:
     async with asyncio.timeout(10), serve(push=rooms()) as client:
         listener = Listener(str(client._base_url), "nonsense")
