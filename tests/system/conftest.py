@@ -49,7 +49,7 @@ class _Pages(http.server.BaseHTTPRequestHandler):
 def site() -> Iterator[Site]:
     """A site on loopback: `site("/list", "<html>…")` puts a page there and gives its URL; a number is a status."""
     pages: dict[str, str | bytes | int] = {}
-    with serving(type("Pages", (_Pages,), {"pages": pages})) as base:
+    with serving_pages(pages) as base:
 
         def put(path: str, answer: str | bytes | int) -> str:
             pages[path] = answer
@@ -59,14 +59,21 @@ def site() -> Iterator[Site]:
 
 
 @contextmanager
-def serving(handler: Any) -> Iterator[str]:
-    """Serve on a free port of 127.0.0.1 from a thread; the URL."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+def serving_pages(pages: dict[str, str | bytes | int], address: str = "127.0.0.1") -> Iterator[str]:
+    """Serve `pages` by their paths, as they are at each request."""
+    with serving(type("Pages", (_Pages,), {"pages": pages}), address) as base:
+        yield base
+
+
+@contextmanager
+def serving(handler: Any, address: str = "127.0.0.1") -> Iterator[str]:
+    """Serve on a free port of the address from a thread; the URL."""
+    with http.server.ThreadingHTTPServer((address, 0), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
         thread.start()
         try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
+            yield f"http://{address}:{server.server_address[1]}"
         finally:
             # Without it the thread of a test that failed would keep the whole test run from ending.
             server.shutdown()

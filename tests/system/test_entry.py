@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from tests import consul as real
 from tests.components import require
 from tests.conftest import find_free_port
 from tests.consul import Consul
+from tests.system.conftest import serving_pages
 from tests.system.machine import Machine, running, wait_for
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -108,37 +108,11 @@ def _answers(port: int) -> bool:
         return False
 
 
-@contextmanager
-def site() -> Iterator[str]:
-    """A page with two places."""
-
-    class Page(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            body = PAGE.encode() if self.path == "/" else b""
-            self.send_response(200 if body else 404)
-            self.send_header("Content-Type", "text/html; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}/"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
 @pytest.fixture(scope="module")
 def places(entry: Entry) -> str:
     """The URL of a collection that came in through the entry."""
-    with site() as source:
-        scraper = {**CONFIGURATION["scraper"], "source": source}  # type: ignore[dict-item] # it is one
+    with serving_pages({"/": PAGE}) as base:
+        scraper = {**CONFIGURATION["scraper"], "source": f"{base}/"}  # type: ignore[dict-item] # it is one
         answer = wait_for(lambda: _post(entry, {**CONFIGURATION, "scraper": scraper}), 60)
         assert answer.status_code == 201, answer.text
         items = f"{entry.url}/v1/collections/places/items"
