@@ -8,6 +8,7 @@ IMAGE ?= scrapr
 BASE ?= python:3.11-slim
 KILLS ?= 20
 ITEMS ?= 100000
+LANES ?= 2
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 INSTALLED := $(VENV)/.installed
@@ -29,8 +30,8 @@ install: $(INSTALLED) ## Make .venv with the locked dependencies
 demo: $(INSTALLED) ## Run the main job on a bundled site and show the data (ONCE=1: then end; PORT_BASE=4000: other ports)
 	@$(BIN)/scrapr demo $(if $(ONCE),--once) $(if $(PORT_BASE),--port-base $(PORT_BASE))
 
-test: check $(INSTALLED) ## Run every check and every test that this machine can run
-	$(BIN)/pytest -m "not long"
+test: check $(INSTALLED) ## Run every check and every test that this machine can run (LANES=4: as many at once)
+	$(BIN)/pytest -m "not long" --numprocesses $(LANES) --no-loadscope-reorder
 
 test-cluster: $(INSTALLED) ## Run all tests on Docker engines, the long ones, too (root; needs what .ci/run installs, and docker-registry)
 	$(BIN)/pytest tests/cluster

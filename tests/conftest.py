@@ -27,7 +27,9 @@ from scrapr.storage import mongo
 from scrapr.storage import redis as redis_storage
 from scrapr.storage.mongo import Database
 from scrapr.storage.settings import MongoSettings, RedisSettings
+from tests import lanes
 from tests.components import require
+from tests.lanes import Lanes
 
 # A busy machine is slow at everything: that proves nothing.
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,6 +42,18 @@ signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 T = TypeVar("T")
 DICE = random.SystemRandom()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    """With `--numprocesses`, which `make test` says."""
+    return Lanes(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say aloud what tests tell of what they did, whichever process ran them."""
+    for report in terminalreporter.getreports(""):
+        for line in lanes.told(report):
+            terminalreporter.write_line(f"{report.nodeid}: {line}")
 
 
 class Until(Protocol):

@@ -12,9 +12,9 @@ import pytest
 from tests.chaos import servers
 from tests.chaos.servers import Server
 from tests.chaos.town import Town, founded
+from tests.lanes import TOLD
 from tests.system.machine import wait_for
 
-REPORT = pytest.StashKey[list[str]]()
 KILLS, ITEMS = 2, 2000
 """The short form, which CI runs with all other tests."""
 
@@ -47,16 +47,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.timeout(900 if is_short else 24 * 3600))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Say aloud what was done, and the seed that does it again."""
-    for line in config.stash.get(REPORT, []):
-        terminalreporter.write_line(f"chaos: {line}")
-
-
 @pytest.fixture
-def tell(request: pytest.FixtureRequest) -> list[str]:
+def tell(extent: Extent, request: pytest.FixtureRequest) -> Iterator[list[str]]:
     """Lines that are shown at the end of all tests."""
-    return request.config.stash.setdefault(REPORT, [])
+    lines = [f"the seed is {extent.seed} (--seed {extent.seed} does it again)"]
+    yield lines
+    request.node.user_properties += [(TOLD, line) for line in lines]
 
 
 @pytest.fixture(scope="session")
@@ -64,16 +60,12 @@ def extent(request: pytest.FixtureRequest) -> Extent:
     """As the options say."""
     options = request.config
     seed = options.getoption("--seed", None)
-    found = Extent(
+    return Extent(
         seed=random.SystemRandom().randrange(1_000_000) if seed is None else seed,
         kills=options.getoption("--kills", KILLS),
         items=options.getoption("--items", ITEMS),
         patience=180.0,
     )
-    options.stash.setdefault(REPORT, []).append(
-        f"the seed is {found.seed} (--seed {found.seed} does it again)"
-    )
-    return found
 
 
 @pytest.fixture
