@@ -66,7 +66,7 @@ async def lay_ground(name: str, settings: Settings, stack: AsyncExitStack) -> Gr
     """Connect to what the role `name` needs; `stack` closes it."""
     redis = await stack.enter_async_context(redis_storage.connect(settings.redis))
     session = await stack.enter_async_context(
-        open_session(settings.client, settings.web.token.get_secret_value())
+        open_session(settings.client, settings.web.token.get_secret_value(), role=name)
     )
     return Ground(
         role=name,

@@ -18,6 +18,8 @@ from scrapr.client.events import MEDIA_TYPE, Event
 from scrapr.client.settings import ClientSettings
 from scrapr.model import problem
 from scrapr.model.errors import Damaged, Refused, Unavailable
+from scrapr.model.role import ROLE_HEADER
+from scrapr.model.validation import NEWER
 
 M = TypeVar("M", bound=BaseModel)
 Locate: TypeAlias = Callable[[], Awaitable[str]]
@@ -164,15 +166,19 @@ def _read(answer: aiohttp.ClientResponse, content: bytes) -> Any:
 def as_kind(kind: type[M], value: Any) -> M:
     """`value`, which a peer sent, as a `kind`; a peer that sends anything else is `Damaged`."""
     try:
-        return kind.model_validate(value)
+        return kind.model_validate(value, extra=NEWER)
     except ValidationError as error:
         raise Damaged(f"A peer's answer is no {kind.__name__}: {error}") from error
 
 
 @asynccontextmanager
-async def open_session(settings: ClientSettings, token: str) -> AsyncIterator[aiohttp.ClientSession]:
-    """The connections to all peers, which show them `token` where there is one."""
+async def open_session(
+    settings: ClientSettings, token: str, *, role: str | None = None
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """The connections to all peers, which show them `token` where there is one, and who asks if that is a `role`."""
     headers = {"Authorization": f"Bearer {token}"} if token else {}
+    if role is not None:
+        headers[ROLE_HEADER] = role
     timeout = aiohttp.ClientTimeout(total=settings.timeout)
     # A compartment for each peer, and no limit over all: one that hangs must not take the others' connections.
     connector = aiohttp.TCPConnector(limit=0, limit_per_host=settings.at_once)

@@ -6,6 +6,7 @@ from redis.asyncio import Redis
 
 from scrapr.discovery.instance import Instance
 from scrapr.discovery.settings import DiscoverySettings
+from scrapr.model.validation import NEWER
 from scrapr.runtime.loops import Loop
 from scrapr.storage.redis import translated
 
@@ -35,7 +36,7 @@ class RedisRegistry:
             pattern = f"{self._settings.prefix}:instance:{role}:*"
             keys = [key async for key in self._redis.scan_iter(pattern, count=1000)]
             values = await self._redis.mget(sorted(keys)) if keys else []
-        return tuple(Instance.model_validate_json(value) for value in values if value)
+        return tuple(Instance.model_validate_json(value, extra=NEWER) for value in values if value)
 
     def _key(self, instance: Instance) -> str:
         return f"{self._settings.prefix}:instance:{instance.role}:{instance.container}"

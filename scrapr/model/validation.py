@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -14,6 +14,8 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from scrapr.model.errors import FieldError, Invalid, Malformed
 
 M = TypeVar("M", bound=BaseModel)
+NEWER: Final = "ignore"
+"""What pydantic is to do with unknown fields of what another version of scrapr wrote, at all depths."""
 JSON_TYPES = {
     "integer": "a whole number",
     "number": "a number",
@@ -44,10 +46,13 @@ def read_json(body: bytes) -> Any:
         raise Malformed(f"The body is not JSON: {error}; allowed: a JSON text in UTF-8") from error
 
 
-def parse(kind: type[M], value: Any) -> M:
-    """`value` as a `kind`; `Invalid` names every field that is wrong."""
+def parse(kind: type[M], value: Any, *, newer: bool = False) -> M:
+    """`value` as a `kind`; `Invalid` names every field that is wrong.
+
+    An unknown field is wrong, too, unless whoever sent it may be `newer` than this program and know more.
+    """
     try:
-        return kind.model_validate(value)
+        return kind.model_validate(value, extra=NEWER if newer else None)
     except ValidationError as error:
         schema = kind.model_json_schema()
         wrong_fields = (_field_error(details, schema) for details in error.errors(include_url=False))

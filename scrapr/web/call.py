@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel
 
+from scrapr.model.role import ROLE_HEADER
 from scrapr.model.validation import parse, read_json
 
 M = TypeVar("M", bound=BaseModel)
@@ -20,13 +21,18 @@ class Call:
         self.request = request
         self.versioned = request.path.startswith(f"{PREFIX}/")
 
+    @property
+    def newer(self) -> bool:
+        """Whether it may come from a later version of scrapr: another role's, in the middle of an upgrade."""
+        return ROLE_HEADER in self.request.headers
+
     def place(self, name: str) -> str:
         """The part of the path called `name`."""
         return self.request.match_info[name]
 
     def query(self, kind: type[M]) -> M:
         """The query string as a `kind`; a name given twice counts with its last value. Raises `Invalid`."""
-        return parse(kind, dict(self.request.query))
+        return parse(kind, dict(self.request.query), newer=self.newer)
 
     async def json(self) -> Any:
         """The body as JSON; raises `Malformed`."""
@@ -34,4 +40,4 @@ class Call:
 
     async def body(self, kind: type[M]) -> M:
         """The body as a `kind`; raises `Malformed` or `Invalid`."""
-        return parse(kind, await self.json())
+        return parse(kind, await self.json(), newer=self.newer)

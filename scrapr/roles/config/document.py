@@ -11,7 +11,7 @@ from typing import Any
 from scrapr.model.claim import Claim
 from scrapr.model.configuration import Configuration, Draft
 from scrapr.model.times import now
-from scrapr.model.validation import read_json
+from scrapr.model.validation import NEWER, read_json
 from scrapr.roles.config import claiming
 from scrapr.roles.config.claiming import SEATS, Seat
 
@@ -55,7 +55,8 @@ def differs(present: Configuration, draft: Draft) -> bool:
 def configuration(document: dict[str, Any]) -> Configuration:
     """The configuration that `document` holds."""
     fields = {name: value for name, value in document.items() if name not in {"_id", "draft"}}
-    return Configuration.model_validate({**read_json(document["draft"]), **fields, "id": document["_id"]})
+    said = {**read_json(document["draft"]), **fields, "id": document["_id"]}
+    return Configuration.model_validate(said, extra=NEWER)
 
 
 def claim(document: dict[str, Any], seat: Seat) -> Claim:

@@ -42,9 +42,9 @@ POOL_NEWS: Final[list[dict[str, Any]]] = [{"$project": {"operationType": 1, "doc
 
 
 class Wish(BaseModel):
-    """What a newcomer wants to hear of: one pool's configurations, or everything."""
+    """What a newcomer, a role, wants to hear of: one pool's configurations, or everything."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True)
 
     type: Type | None = None
     pool: Name = "default"

@@ -12,6 +12,7 @@ from pymongo.errors import BulkWriteError
 from scrapr.model.configuration import Configuration, Draft
 from scrapr.model.errors import Conflict, Unavailable
 from scrapr.model.pool import PoolDraft
+from scrapr.model.validation import NEWER
 from scrapr.roles.config import claiming, document, hints
 from scrapr.storage import change_stream
 from scrapr.storage.mongo import Database, Document, translated
@@ -124,13 +125,16 @@ class PoolStore:
         """Each pool by its name."""
         with translated():
             found = await self._all.find().to_list()
-        return {**self._defaults, **{each.pop("_id"): PoolDraft.model_validate(each) for each in found}}
+        return {
+            **self._defaults,
+            **{each.pop("_id"): PoolDraft.model_validate(each, extra=NEWER) for each in found},
+        }
 
     async def find(self, name: str) -> PoolDraft | None:
         """The pool of that name."""
         with translated():
             found = await self._all.find_one({"_id": name}, {"_id": 0})
-        return self._defaults.get(name) if found is None else PoolDraft.model_validate(found)
+        return self._defaults.get(name) if found is None else PoolDraft.model_validate(found, extra=NEWER)
 
     async def put(self, name: str, draft: PoolDraft) -> None:
         """Create or change a pool."""

@@ -12,6 +12,7 @@ from scrapr.model.batch import Batch, Reduction, Run
 from scrapr.model.item import Item
 from scrapr.model.rules import FieldRule
 from scrapr.model.times import now
+from scrapr.model.validation import NEWER
 from scrapr.roles.datasource import documents
 from scrapr.roles.datasource.standing import Aside, Effect, End, Page, Spot
 from scrapr.storage.mongo import Document
@@ -91,7 +92,7 @@ def page_of(document: Document) -> Page:
 @lru_cache(maxsize=1000)
 def _read_rules(text: bytes) -> Mapping[str, FieldRule]:
     """Rules as they lie in the inbox; nearly all batches bring those of the batch before."""
-    return {name: FieldRule.model_validate(rule) for name, rule in orjson.loads(text).items()}
+    return {name: FieldRule.model_validate(rule, extra=NEWER) for name, rule in orjson.loads(text).items()}
 
 
 def end_of(document: Document) -> End:

@@ -123,7 +123,7 @@ def routes(
 
     async def accept(call: Call) -> Receipt | Receipts:
         text = await call.request.read()
-        given = intake.understand(read_json(text), text)
+        given = intake.understand(read_json(text), text, newer=call.newer)
         try:
             if isinstance(given, Batch | Run):
                 return await inbox.accept(given)

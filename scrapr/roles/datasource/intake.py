@@ -30,9 +30,12 @@ LONG_DIGITS = re.compile(rb"-?\d{19,}")
 """orjson reads whole numbers beyond 64 bits as floats, so they can only be told apart in the text."""
 
 
-def understand(value: Any, text: bytes) -> Batch | Run | tuple[Batch, ...]:
-    """The batch or run that `value` is, or the batches, parsed from `text`. Raises `Invalid`."""
-    inspection = _Inspection(text)
+def understand(value: Any, text: bytes, *, newer: bool = False) -> Batch | Run | tuple[Batch, ...]:
+    """The batch or run that `value` is, or the batches, parsed from `text`. Raises `Invalid`.
+
+    A `newer` scraper may say more of them than is understood here.
+    """
+    inspection = _Inspection(text, newer=newer)
     return _understand_all(value, inspection) if isinstance(value, list) else _understand(value, inspection)
 
 
@@ -64,7 +67,7 @@ def _within(number: int, field: str) -> str:
 
 def _understand(value: Any, inspection: _Inspection) -> Batch | Run:
     if not isinstance(value, dict):
-        return parse(Batch, value)
+        return parse(Batch, value, newer=inspection.newer)
     data = value.get("data")
     head = {**value, "data": []} if isinstance(data, list) else value
     places = [*inspection.find(head, ())]
@@ -72,7 +75,7 @@ def _understand(value: Any, inspection: _Inspection) -> Batch | Run:
         places += islice(_wrong_places(data, inspection), TOLD)
     kind: type[Batch | Run] = Run if "finished" in value else Batch
     try:
-        read = parse(kind, value if kind is Run else head)
+        read = parse(kind, value if kind is Run else head, newer=inspection.newer)
     except Invalid as error:
         raise Invalid(*error.fields, *places) from error
     if places:
@@ -93,7 +96,8 @@ def _wrong_places(data: list[Any], inspect: _Inspection) -> Iterator[FieldError]
 class _Inspection:
     """Looks through the items of one body; the fast answer first, the places only where there are some."""
 
-    def __init__(self, text: bytes) -> None:
+    def __init__(self, text: bytes, *, newer: bool) -> None:
+        self.newer = newer
         self._nul = b"\\u0000" in text
         self._text = text
 

@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from scrapr.model.claim import Claims
 from scrapr.model.errors import Damaged
 from scrapr.model.times import show
+from scrapr.model.validation import NEWER
 from scrapr.roles.endpoint import row
 from scrapr.roles.endpoint.row import Row
 from scrapr.roles.endpoint.settings import EndpointSettings
@@ -94,7 +95,7 @@ class Store:
         with translated():
             kept = await self._redis.get(self._key("claims", container))
         try:
-            return None if kept is None else Claims.model_validate_json(kept)
+            return None if kept is None else Claims.model_validate_json(kept, extra=NEWER)
         except ValidationError as error:
             log.warning("not readable", kind="Claims", problems=error.error_count())
             return None

@@ -8,6 +8,7 @@ import structlog
 from pydantic import ValidationError
 
 from scrapr.model.result import Result
+from scrapr.model.validation import NEWER
 from scrapr.roles.scraper.settings import ScraperSettings
 from scrapr.storage.redis import Redis, translated
 
@@ -44,7 +45,7 @@ class Shelf:
                 pipeline.zadd(self._index(configuration), {digest: time.time()}, xx=True)
                 value = (await pipeline.execute())[0]
         try:
-            return None if value is None else Result.model_validate_json(value)
+            return None if value is None else Result.model_validate_json(value, extra=NEWER)
         except ValidationError as error:
             log.warning("not readable", kind="Result", problems=error.error_count())
             return None

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from scrapr.model.batch import Run
 from scrapr.model.claim import Claims
+from scrapr.model.validation import NEWER
 from scrapr.roles.scraper.memory import Known, News, decode
 from scrapr.roles.scraper.schedule import Last
 from scrapr.roles.scraper.settings import ScraperSettings
@@ -121,7 +122,7 @@ def _read(kind: type[M], value: bytes | str | None) -> M | None:
     if value is None:
         return None
     try:
-        return kind.model_validate_json(value)
+        return kind.model_validate_json(value, extra=NEWER)
     except ValidationError as error:
         log.warning("not readable", kind=kind.__name__, problems=error.error_count())
         return None

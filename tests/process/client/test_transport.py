@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from scrapr.client.settings import ClientSettings
 from scrapr.client.transport import Transport, at, open_session
 from scrapr.model import errors
+from scrapr.model.batch import Epoch
 from scrapr.model.collection import Collection
 from scrapr.model.problem import describe
 from tests.conftest import Until
@@ -194,3 +195,11 @@ async def test_one_peer_that_hangs_costs_the_others_nothing() -> None:
             assert await other.call("GET", "/v1/things") == "well"
             for task in stuck:
                 task.cancel()
+
+
+async def test_what_a_newer_peer_answers_is_read_as_far_as_it_is_known() -> None:
+    async def handle(_: web.Request) -> web.Response:
+        return web.json_response({"epoch": 3, "mood": "good"})
+
+    async with peer(handle) as transport:
+        assert (await transport.get(Epoch, "/")).epoch == 3

@@ -4,7 +4,10 @@ import asyncio
 from collections import Counter
 from typing import Any
 
+import orjson
+
 from scrapr.model.claim import Claims
+from scrapr.model.role import ROLE_HEADER
 
 
 async def add(config: Any, make_draft: Any, count: int) -> list[str]:
@@ -193,3 +196,25 @@ async def test_two_hundred_claims_take_few_round_trips(config: Any, make_draft: 
     assert len((await config.claim("a")).claims) == 200
     # An update of many counts once; other tests' servers are silent, and this config neither sweeps nor is told.
     assert await commands() - before <= 10
+
+
+async def test_a_newer_replica_may_say_more_than_is_known_here_and_nobody_else(
+    config: Any, make_draft: Any
+) -> None:
+    added = await add(config, make_draft, 1)
+    wish = {"container": "a", "type": "scraper", "slots": 1, "mood": "good"}
+    status, problem = await config.ask("POST", "/v1/claims", json=wish)
+    assert (status, problem["errors"][0]["field"]) == (422, "mood")
+    status, claims = await config.ask("POST", "/v1/claims", json=wish, headers={ROLE_HEADER: "scraper"})
+    assert (status, [each["configuration"]["id"] for each in claims["claims"]]) == (200, added)
+
+
+async def test_what_a_newer_config_wrote_is_read_after_a_rollback(config: Any, make_draft: Any) -> None:
+    added = await add(config, make_draft, 1)
+    configurations = config.database["configurations"]
+    found = await configurations.find_one({"_id": added[0]})
+    newer = {**orjson.loads(found["draft"]), "mood": "good", "fetch": {"retries": 2, "colour": "red"}}
+    text = orjson.dumps(newer).decode()
+    await configurations.update_one({"_id": added[0]}, {"$set": {"draft": text, "mood": "good"}})
+    (claim,) = (await config.claim("a")).claims
+    assert (claim.configuration.id, claim.configuration.fetch.retries) == (added[0], 2)

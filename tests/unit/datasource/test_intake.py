@@ -117,3 +117,10 @@ def test_all_other_json_objects_are_taken_as_they_are(items: Any) -> None:
     batch = read(body)
     assert isinstance(batch, Batch)
     assert batch.data == orjson.loads(body)["data"]
+
+
+def test_a_batch_of_a_newer_scraper_is_taken_as_far_as_it_is_known() -> None:
+    body = b'{"collection": "c", "data": [{"title": "a"}], "weight": 3}'
+    assert "weight" in refused(body)
+    batch = understand(read_json(body), body, newer=True)
+    assert batch == read(of_data('[{"title": "a"}]'))

@@ -142,3 +142,12 @@ def test_a_wrong_value_is_told_at_its_own_field(name: str, value: Any) -> None:
     error = refusal(THESIS | {name: value})
     # A type that has no scraper is the scraper's problem.
     assert error is None or all(each.field.startswith((name, "scraper")) for each in error.fields)
+
+
+def test_what_a_newer_version_says_is_read_as_far_as_it_is_known() -> None:
+    scraper = THESIS["scraper"] | {"patience": 3}
+    told = THESIS | {"scraper": scraper, "fetch": {"retries": 2, "colour": "red"}, "mood": "good"}
+    assert set(wrong_fields(Draft, told)) == {"scraper.patience", "fetch.colour", "mood"}
+    assert parse(Draft, told, newer=True) == parse(Draft, THESIS | {"fetch": {"retries": 2}})
+    with pytest.raises(Invalid, match="ttl"):
+        parse(Draft, told | {"ttl": 0}, newer=True)
