@@ -34,7 +34,7 @@ from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.endpoint.settings import EndpointSettings
 from scrapr.roles.orchestrator.settings import OrchestratorSettings
 from scrapr.roles.scraper.settings import ScraperSettings
-from scrapr.runtime.settings import DrainSettings, LogSettings
+from scrapr.runtime.settings import DrainSettings, LogSettings, WatchdogSettings
 from scrapr.storage.settings import MongoSettings, RedisSettings
 from scrapr.web.settings import WebSettings
 
@@ -61,6 +61,7 @@ class Settings(BaseSettings):
     web: WebSettings = Field(default_factory=WebSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     drain: DrainSettings = Field(default_factory=DrainSettings)
+    watchdog: WatchdogSettings = Field(default_factory=WatchdogSettings)
     mongo: MongoSettings = Field(default_factory=MongoSettings)
     redis: RedisSettings = Field(default_factory=RedisSettings)
     discovery: DiscoverySettings = Field(default_factory=DiscoverySettings)

@@ -25,6 +25,7 @@ from scrapr.model.errors import Invalid, Refused, ScraprError
 from scrapr.runtime import log as logs
 from scrapr.runtime.lifecycle import Exit, Lifecycle, start_unless_stopped
 from scrapr.runtime.signals import stop_on_signals
+from scrapr.runtime.watchdog import watched
 from scrapr.settings import Settings
 from scrapr.web.role import Role
 from scrapr.web.server import serving
@@ -57,7 +58,7 @@ async def _live(name: str, settings: Settings) -> Exit:
     stop_on_signals(stop)
     lifecycle = Lifecycle(settings.drain)
     try:
-        async with AsyncExitStack() as stack:
+        async with watched(settings.watchdog.limit), AsyncExitStack() as stack:
             ground = await lay_ground(name, settings, stack)
             role = await start_unless_stopped(lambda: ROLES[name].build(ground), stop)
             if role is None:

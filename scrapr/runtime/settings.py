@@ -1,4 +1,4 @@
-"""How long a process may take to stop, and what it logs."""
+"""How long a process may take to stop or stand still, and what it logs."""
 
 from __future__ import annotations
 
@@ -21,6 +21,18 @@ class DrainSettings(BaseModel):
     def total(self) -> float:
         """Seconds after which a stopping process is gone."""
         return self.notice + self.grace + self.cancel + self.close
+
+
+class WatchdogSettings(BaseModel):
+    """What becomes of a role that hangs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    limit: float = Field(
+        60.0,
+        ge=0,
+        description="seconds without a turn of the event loop after which a role ends itself; 0: none",
+    )
 
 
 class LogSettings(BaseModel):
