@@ -100,7 +100,8 @@ def api_page(documents: Mapping[str, Mapping[str, Any]]) -> str:
         "Every route answers under `/v1` and, in the thesis's shapes, without it. Errors are",
         "`application/problem+json` (RFC 9457) and name each wrong field in `errors`.",
         "`GET /openapi.json` of a role describes it in full.",
-        "With `SCRAPR_WEB_TOKEN` set, every write needs the header `Authorization: Bearer <token>`.",
+        "With `SCRAPR_WEB_TOKEN` set, every write needs the header `Authorization: Bearer <token>`;",
+        "[access.md](access.md) says whose tokens are accepted, and how reads are made to need one.",
     ]
     for role, document in documents.items():
         lines += ["", f"## {role}", "", "| | | query |", "|---|---|---|"]

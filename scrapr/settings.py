@@ -13,7 +13,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, SecretStr, ValidationError
+from pydantic import BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     NestedSecretsSettingsSource,
@@ -27,7 +27,7 @@ from scrapr.embedded.settings import EmbeddedSettings
 from scrapr.fetching.settings import FetchSettings
 from scrapr.fleet.settings import FleetSettings, NodesSettings
 from scrapr.model.errors import FieldError, Invalid
-from scrapr.model.validation import allowed_at, path
+from scrapr.model.validation import allowed_at, path, wrong
 from scrapr.roles.config.settings import ConfigSettings
 from scrapr.roles.datasource.hooks.settings import WebhookSettings
 from scrapr.roles.datasource.settings import DatasourceSettings
@@ -36,7 +36,7 @@ from scrapr.roles.orchestrator.settings import OrchestratorSettings
 from scrapr.roles.scraper.settings import ScraperSettings
 from scrapr.runtime.settings import DrainSettings, LogSettings, WatchdogSettings
 from scrapr.storage.settings import MongoSettings, RedisSettings
-from scrapr.web.settings import WebSettings
+from scrapr.web.settings import OAuthSettings, WebSettings
 
 PREFIX = "SCRAPR_"
 SECRETS = Path("/run/secrets")
@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     )
 
     web: WebSettings = Field(default_factory=WebSettings)
+    oauth: OAuthSettings = Field(default_factory=OAuthSettings)
     log: LogSettings = Field(default_factory=LogSettings)
     drain: DrainSettings = Field(default_factory=DrainSettings)
     watchdog: WatchdogSettings = Field(default_factory=WatchdogSettings)
@@ -77,6 +78,16 @@ class Settings(BaseSettings):
     datasource: DatasourceSettings = Field(default_factory=DatasourceSettings)
     webhook: WebhookSettings = Field(default_factory=WebhookSettings)
     endpoint: EndpointSettings = Field(default_factory=EndpointSettings)
+
+    @model_validator(mode="after")
+    def _check_roles_token(self) -> Settings:
+        if self.oauth.issuer and not self.web.token.get_secret_value():
+            raise wrong(
+                "is set, and roles have no token to write to each other with",
+                allowed="set web.token",
+                field="oauth.issuer",
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(
@@ -179,7 +190,7 @@ def _problem(found: Sequence[Any], allowed: str | None) -> str:
 
 
 def _places(details: Any) -> tuple[Any, ...]:
-    return (*details["loc"], *filter(None, [details.get("ctx", {}).get("field")]))
+    return (*details["loc"], *filter(None, details.get("ctx", {}).get("field", "").split(".")))
 
 
 def _variable_of(places: tuple[Any, ...]) -> str:

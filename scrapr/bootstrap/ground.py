@@ -17,6 +17,7 @@ from scrapr.model.claim import ClaimRequest
 from scrapr.model.pool import PoolRole
 from scrapr.settings import Settings
 from scrapr.storage import redis as redis_storage
+from scrapr.web.auth import Guard
 
 if TYPE_CHECKING:
     import aiohttp
@@ -35,6 +36,7 @@ class Ground:
     redis: Redis
     session: aiohttp.ClientSession
     directory: Directory
+    guard: Guard
 
     @property
     def token(self) -> str:
@@ -75,6 +77,7 @@ async def lay_ground(name: str, settings: Settings, stack: AsyncExitStack) -> Gr
         stack=stack,
         redis=redis,
         session=session,
+        guard=Guard(settings.web, settings.oauth),
         directory=Directory(await _open_registry(settings, redis, stack), settings.discovery),
     )
 

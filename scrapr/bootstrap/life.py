@@ -79,7 +79,7 @@ async def _serve(role: Role, ground: Ground, lifecycle: Lifecycle, stop: asyncio
 
     peer = URL(settings.redis.url.get_secret_value()).host or socket.gethostname()
     async with serving(
-        role, settings.web, lifecycle, port=port, close=settings.drain.close, peer=peer
+        role, settings.web, lifecycle, port=port, close=settings.drain.close, peer=peer, guard=ground.guard
     ) as url:
         directory.enter(
             Instance(role=role.name, container=ground.container, url=url, version=scrapr.__version__)

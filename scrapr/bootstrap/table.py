@@ -110,7 +110,7 @@ async def _endpoint(ground: Ground) -> Role:
         claim=ground.claim("endpoint"),
         settings=ground.settings.endpoint,
         directory=ground.directory,
-        token=ground.token,
+        guard=ground.guard,
     )
 
 

@@ -64,6 +64,18 @@ class Unauthorized(Refused):
     """The request lacks a valid token"""
 
     status = 401
+    challenge: str = "Bearer"
+    """What the `WWW-Authenticate` header says (RFC 6750)."""
+
+    def __init__(self, detail: str, *, challenge: str = "Bearer") -> None:
+        super().__init__(detail)
+        self.challenge = challenge
+
+
+class Forbidden(Unauthorized):
+    """The token does not allow the request"""
+
+    status = 403
 
 
 class NotFound(Refused):

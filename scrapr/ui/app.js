@@ -4,6 +4,7 @@ import { collection, lapse, overview } from "./views.js";
 
 const EVERY = 5000;
 const main = document.querySelector("#main");
+const gate = document.querySelector("#gate");
 const contact = document.querySelector("#contact");
 let shown = "";
 let timer = 0;
@@ -25,9 +26,10 @@ async function look() {
   const here = place();
   const url = `../v1/${here.path}`;
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(10000) });
+    const answer = await fetch(url, { headers: shownToken(), signal: AbortSignal.timeout(10000) });
     const data = await answer.json();
     if (number !== asked) return;
+    askForToken(answer.status === 401 || answer.status === 403, data.detail);
     if (!answer.ok) throw new Error(data.detail || data.title);
     show(here, url, data);
   } catch (error) {
@@ -36,6 +38,18 @@ async function look() {
     contact.className = "notice";
   }
   timer = setTimeout(look, EVERY);
+}
+
+// Where reads are private: the token that somebody gave, kept until the tab is closed.
+function shownToken() {
+  const token = sessionStorage.getItem("token");
+  return token ? { Authorization: `Bearer ${token}` } : {};
+}
+
+function askForToken(wanted, why) {
+  if (!wanted) return gate.setAttribute("hidden", "");
+  gate.removeAttribute("hidden");
+  gate.querySelector("p").textContent = why;
 }
 
 function show(here, url, data) {
@@ -55,6 +69,12 @@ function show(here, url, data) {
   for (const time of main.querySelectorAll("time")) time.textContent = lapse(time, Date.now());
 }
 
+gate.addEventListener("submit", (event) => {
+  event.preventDefault();
+  sessionStorage.setItem("token", gate.elements.token.value.trim());
+  gate.reset();
+  look();
+});
 addEventListener("hashchange", () => {
   if (location.hash === "#main") return;
   main.focus();

@@ -51,9 +51,9 @@ def routes(role: str, version: str, lifecycle: Lifecycle, checks: Mapping[str, C
         return web.Response(body=generate_latest(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     return (
-        Route("GET", "/ping", ping, "Is the process alive?", answer=Alive),
-        Route("GET", "/ready", ready, "Can it do its work?", answer=Readiness),
-        Route("GET", "/metrics", metrics, "Its numbers, in Prometheus's text format"),
+        Route("GET", "/ping", ping, "Is the process alive?", answer=Alive, need="nothing"),
+        Route("GET", "/ready", ready, "Can it do its work?", answer=Readiness, need="nothing"),
+        Route("GET", "/metrics", metrics, "Its numbers, in Prometheus's text format", need="nothing"),
     )
 
 

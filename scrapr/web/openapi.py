@@ -55,7 +55,7 @@ def _operation(route: Route, references: Mapping[type[BaseModel], Any]) -> dict[
             "required": True,
             "content": {"application/json": {"schema": references[route.body]}},
         }
-    if route.method != "GET":
+    if route.needs == "write":
         operation["security"] = [{"token": []}, {}]
     return operation
 
@@ -78,6 +78,7 @@ def _responses(route: Route, references: Mapping[type[BaseModel], Any]) -> dict[
         *route.refusals,
         *((422,) if route.query or route.body else ()),
         *((400, 413) if route.body else ()),
+        *((401, 403) if route.needs == "write" else ()),
         503,
     }
     good: dict[str, Any] = {"description": HTTPStatus(route.status).phrase}

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from scrapr.model import problem
-from scrapr.model.errors import ScraprError, Unavailable
+from scrapr.model.errors import ScraprError, Unauthorized, Unavailable
 
 log = structlog.get_logger()
 
@@ -53,8 +53,8 @@ def respond(error: ScraprError) -> web.Response:
     )
     if wait is not None:
         answer.headers["Retry-After"] = str(math.ceil(wait))
-    if told.status == 401:
-        answer.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, Unauthorized):
+        answer.headers["WWW-Authenticate"] = error.challenge
     return answer
 
 

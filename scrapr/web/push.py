@@ -6,14 +6,17 @@ What is pushed is a hint. Whoever joins says what it has, and is told how far be
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import orjson
 import structlog
 from aiohttp import web
 
-from scrapr.model.errors import ScraprError
+from scrapr.model.errors import ScraprError, Unauthorized
 from scrapr.model.problem import describe
+from scrapr.web.access import bearer
+from scrapr.web.auth import is_same
 from scrapr.web.sockets import Sockets
 
 log = structlog.get_logger()
@@ -32,7 +35,7 @@ class Push:
     def __init__(
         self, *, room_of: Callable[[Any], str], admit: Callable[[Any], Awaitable[dict[str, Any]]], token: str
     ) -> None:
-        self._sockets = Sockets(token=token, join=self._join)
+        self._sockets = Sockets(admits=partial(_admit_peers, token), join=self._join)
         self._room_of = room_of
         self._admit = admit
 
@@ -64,3 +67,9 @@ class Push:
             return await self._admit(wish)
         except ScraprError as error:
             return {"problem": describe(error).model_dump()}
+
+
+async def _admit_peers(token: str, header: str) -> None:
+    """Between roles their own token counts alone."""
+    if token and not is_same(bearer(header), token):
+        raise Unauthorized("This needs the roles' token")

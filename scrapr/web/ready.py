@@ -61,16 +61,22 @@ def _date(second: int) -> bytes:
     return f"{formatdate(second, usegmt=True)}\r\n\r\n".encode()
 
 
-def first(quick: Quick, serve: Serve, count: Callable[[str, str, int, float], None]) -> Serve:
+def first(
+    quick: Quick,
+    serve: Serve,
+    count: Callable[[str, str, int, float], None],
+    admits: Callable[[str], bool],
+) -> Serve:
     """Answers what is ready, and hands all else to `serve`; `count` is told method, route, status and seconds.
 
-    Nothing is given up by it: reads need no token and are answered while a role drains, and what is ready was made by
-    the way of all requests.
+    Nothing is given up by it: reads are answered while a role drains, what is ready was made by the way of all
+    requests, and whom `admits` does not know by the `Authorization` header goes that way, too.
     """
 
     async def handle(request: BaseRequest) -> web.StreamResponse:
         started = perf_counter()
-        answer = quick(request) if is_plain(request) else None
+        is_quick = is_plain(request) and admits(request.headers.get("Authorization", ""))
+        answer = quick(request) if is_quick else None
         if answer is None:
             return await serve(request)
         count(request.method, answer.route, answer.status, perf_counter() - started)

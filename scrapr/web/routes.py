@@ -9,6 +9,7 @@ from typing import Literal, TypeAlias
 from aiohttp import web
 from pydantic import BaseModel
 
+from scrapr.web.access import READS, Need
 from scrapr.web.call import Call
 
 Handler: TypeAlias = Callable[[Call], Awaitable[BaseModel | web.StreamResponse | None]]
@@ -31,8 +32,15 @@ class Route:
     also: tuple[str, ...] = ()
     """Media types in which the answer is told, too, if asked for."""
     status: int = 200
+    need: Need | None = None
+    """What a caller must be allowed; None: to read or to write, as the method says."""
     refusals: tuple[int, ...] = ()
     """Statuses of the problems that this route answers with, beside 400, 422 and 503."""
+
+    @property
+    def needs(self) -> Need:
+        """What a caller must be allowed."""
+        return self.need or ("read" if self.method in READS else "write")
 
 
 def respond(model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

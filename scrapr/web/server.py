@@ -18,7 +18,8 @@ from scrapr.client.events import MEDIA_TYPE
 from scrapr.model.errors import Refused, Unavailable
 from scrapr.runtime.lifecycle import Lifecycle, State
 from scrapr.web import address, health, openapi, problems, ready
-from scrapr.web.auth import READS, require_token
+from scrapr.web.access import READS
+from scrapr.web.auth import Guard
 from scrapr.web.call import PREFIX, Call
 from scrapr.web.crowd import Crowd
 from scrapr.web.role import Role
@@ -43,16 +44,22 @@ async def serving(
     port: int,
     close: float,
     peer: str = "localhost",
+    guard: Guard | None = None,
 ) -> AsyncIterator[str]:
     """Serve `role` and yield its URL; at the end requests under way get `close` seconds. Port 0 is a free one.
 
+    Without a `guard` the settings' token alone says who may do what.
+
     A role that listens everywhere is told of at the address from which it reaches `peer`.
     """
-    app = build_app(role, settings, lifecycle)
+    guard = guard or Guard(settings)
+    app = build_app(role, settings, lifecycle, guard)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=close, handler_cancellation=False)
     await runner.setup()
     if role.quick and runner.server:
-        runner.server.request_handler = ready.first(role.quick, runner.server.request_handler, _count)
+        runner.server.request_handler = ready.first(
+            role.quick, runner.server.request_handler, _count, guard.admits_at_once
+        )
     try:
         await _listen(runner, settings.host, port)
         bound = runner.addresses[0][1]
@@ -80,14 +87,13 @@ async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
         ) from error
 
 
-def build_app(role: Role, settings: WebSettings, lifecycle: Lifecycle) -> web.Application:
+def build_app(role: Role, settings: WebSettings, lifecycle: Lifecycle, guard: Guard) -> web.Application:
     """The role as an aiohttp application."""
     crowd = Crowd(settings.at_once)
     middlewares = (
         _observe,
         problems.answer_problems,
         crowd.admit,
-        require_token(settings),
         _refuse_while_draining(lifecycle),
     )
     app = web.Application(middlewares=middlewares, client_max_size=settings.body_limit)
@@ -102,16 +108,17 @@ def build_app(role: Role, settings: WebSettings, lifecycle: Lifecycle) -> web.Ap
     async def go_home(_: web.Request) -> web.Response:
         raise web.HTTPFound(role.home)
 
-    for route in (*routes, Route("GET", "/openapi.json", describe, "This document")):
-        _mount(app, route)
+    for route in (*routes, Route("GET", "/openapi.json", describe, "This document", need="nothing")):
+        _mount(app, route, guard)
     app.router.add_get("/", go_home)
     if role.push:
         role.push.attach(app, ping=settings.ping)
     return app
 
 
-def _mount(app: web.Application, route: Route) -> None:
+def _mount(app: web.Application, route: Route, guard: Guard) -> None:
     async def handle(request: web.Request) -> web.StreamResponse:
+        await guard.admit(request.headers.get("Authorization", ""), route.needs)
         answer = await route.handle(Call(request))
         if isinstance(answer, web.StreamResponse):
             return answer

@@ -12,8 +12,9 @@ import orjson
 import socketio
 from aiohttp import hdrs, web
 from engineio.packet import MESSAGE, Packet
+from socketio.exceptions import ConnectionRefusedError as Rejected
 
-from scrapr.web.auth import carries
+from scrapr.model.errors import ScraprError
 
 PATH = "/socket.io/"
 EVENT = "2"
@@ -50,20 +51,21 @@ class Sockets:
     """Clients at `/socket.io/`, each with a place from `seat`, which raises `Unavailable` where there is none.
 
     python-engineio keeps a queue without bounds for each client (its issue 133). So whoever sends looks at it: `send`
-    waits until the client took what came before, and `waiting` says how much it did not take.
+    waits until the client took what came before, and `waiting` says how much it did not take. `admits` raises for whom
+    it does not let in, by the `Authorization` header.
     """
 
     def __init__(
         self,
         *,
-        token: str,
+        admits: Callable[[str], Awaitable[None]],
         seat: Callable[[], AbstractContextManager[None]] = nullcontext,
         **handlers: Handler,
     ) -> None:
         self._server = socketio.AsyncServer(
             async_mode="aiohttp", transports=["websocket"], json=Json, cors_allowed_origins=[], logger=False
         )
-        self._token = token
+        self._admits = admits
         self._seat = seat
         self._requests: dict[str, web.Request] = {}
         self._gone = handlers.pop("disconnect", None)
@@ -151,9 +153,14 @@ class Sockets:
             answer: web.StreamResponse = await self._server.handle_request(request.clone(headers=headers))
             return answer
 
-    async def _connect(self, sid: str, environ: dict[str, Any]) -> bool:
-        if self._token and not carries(environ.get("HTTP_AUTHORIZATION", ""), self._token):
-            return False
+    async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> bool:
+        # Where a browser cannot set headers, Socket.IO's own `auth` says the same.
+        told = auth.get("token") if isinstance(auth, dict) else None
+        header = environ.get("HTTP_AUTHORIZATION", "") or (f"Bearer {told}" if isinstance(told, str) else "")
+        try:
+            await self._admits(header)
+        except ScraprError as error:
+            raise Rejected(error.detail) from error
         self._requests[sid] = environ["aiohttp.request"]
         bound_buffer(self._requests[sid])
         return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import importlib.util
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,8 +13,12 @@ from typing import Any
 
 import pytest
 
+from tests.components import require
 from tests.system.machine import Machine, running
 
+CHROMIUM = Path("/usr/bin/chromium")
+PATIENCE = 60_000
+"""Milliseconds for what a browser waits for."""
 Site = Callable[[str, str | bytes | int], str]
 
 
@@ -92,3 +97,20 @@ def serving_folder(folder: Path) -> Iterator[str]:
 
     with serving(functools.partial(Files, directory=str(folder))) as base:
         yield base
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A Chromium without a page."""
+    missing = None if CHROMIUM.exists() else f"there is no {CHROMIUM}"
+    if importlib.util.find_spec("playwright") is None:
+        missing = "the extra scrapr[browser] is not installed"
+    require("chromium", missing)
+    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - an extra
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE
+        )
+        yield chromium
+        chromium.close()

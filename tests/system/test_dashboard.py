@@ -2,44 +2,21 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.components import require
-from tests.system.conftest import Site
+from tests.system.conftest import PATIENCE, Site
 from tests.system.machine import Machine, wait_for
 
-CHROMIUM = Path("/usr/bin/chromium")
 HOSTILE = '&lt;img src=x onerror="window.hacked = 1"&gt;'
 PAGE = f"<ul><li><h3>Lamp</h3></li><li><h3>{HOSTILE}</h3></li></ul>"
-PATIENCE = 60_000
 
 
 def draft(collection: str, source: str) -> dict[str, Any]:
     scraper = {"source": source, "scope": "li", "selector": [{"title": "h3"}]}
     return {"type": "scraper", "collection": collection, "ttl": 3600, "scraper": scraper}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """A Chromium without a page."""
-    missing = None if CHROMIUM.exists() else f"there is no {CHROMIUM}"
-    if importlib.util.find_spec("playwright") is None:
-        missing = "the extra scrapr[browser] is not installed"
-    require("chromium", missing)
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - an extra
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -71,8 +71,9 @@ def given(asked: Mapping[str, str]) -> dict[str, str]:
 class Inputs:
     """Asks a scraper for what is not in any collection."""
 
-    def __init__(self, scrapers: ScraperClient, settings: EndpointSettings) -> None:
+    def __init__(self, scrapers: ScraperClient, settings: EndpointSettings, *, private: bool) -> None:
         self._scrapers = scrapers
+        self._private = private
         self._settings = settings
 
     async def give(self, call: Call, collection: str, shape: Shape) -> web.Response:
@@ -117,7 +118,9 @@ class Inputs:
         following = query.write_cursor(end) if end < len(result.items) else None
         headers = {
             "ETag": f'W/"{tag}"',
-            "Cache-Control": query.cache_control(0, most=min(1, self._settings.cache_most)),
+            "Cache-Control": query.cache_control(
+                0, most=min(1, self._settings.cache_most), shared=not self._private
+            ),
             "Age": str(max(0, int(age))),
             "X-Scrapr-Stale": "true" if result.stale else "false",
         }

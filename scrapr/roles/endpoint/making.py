@@ -49,12 +49,15 @@ class Asked:
 
 
 class Maker:
-    """Makes answers out of the mirror alone."""
+    """Makes answers out of the mirror alone; `private` ones are no shared cache's."""
 
-    def __init__(self, mirror: Mirror, indexer: Indexer, settings: EndpointSettings) -> None:
+    def __init__(
+        self, mirror: Mirror, indexer: Indexer, settings: EndpointSettings, *, private: bool
+    ) -> None:
         self._mirror = mirror
         self._indexer = indexer
         self._settings = settings
+        self._private = private
         self._exports = asyncio.Semaphore(settings.exports)
 
     async def make(self, asked: Asked) -> Answer | Export:
@@ -78,7 +81,7 @@ class Maker:
         """The answer with its headers."""
         tag = query.tag(page.copy, asked.format.name, stale=asked.stale)
         mirrored = asked.mirrored
-        shared = self.is_for_all(asked)
+        shared = self.is_for_all(asked) and not self._private
         headers = {
             "Content-Type": asked.format.sent_as,
             "ETag": f'W/"{tag}"',

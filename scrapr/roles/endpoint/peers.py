@@ -48,10 +48,12 @@ class Peers:
         container: str,
         patience: float,
         hearing: float,
+        token: str,
     ) -> None:
         self._directory = directory
         self._session = session
         self._container = container
+        self._shown = {"Authorization": f"Bearer {token}"} if token else {}
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=patience, sock_read=patience)
         self._hearing = aiohttp.ClientTimeout(total=None, sock_connect=patience, sock_read=hearing)
         self._lasting: aiohttp.ClientSession | None = None
@@ -117,7 +119,9 @@ class Peers:
     def _streams(self) -> aiohttp.ClientSession:
         """Connections of their own, as many as there are streams: those for calls are few, and would all be taken."""
         if self._lasting is None or self._lasting.closed:
-            self._lasting = aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0))
+            self._lasting = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0), headers=self._shown
+            )
         return self._lasting
 
 

@@ -211,8 +211,11 @@ def cache_control(ttl: int, *, most: int, shared: bool = True) -> str:
     So what they add to the age that the items have anyway is of no weight. A cache that many share asks each second.
     """
     seconds = min(max(1, ttl // 60), most)
-    scope = "public" if shared else "private"
-    return f"{scope}, max-age={seconds}, s-maxage={min(1, seconds)}, stale-if-error=86400"
+    # `s-maxage` would let a shared cache keep even what was asked for with a token (RFC 9111, section 3.5).
+    scope = (
+        f"public, max-age={seconds}, s-maxage={min(1, seconds)}" if shared else f"private, max-age={seconds}"
+    )
+    return f"{scope}, stale-if-error=86400"
 
 
 def moment(seconds: float) -> datetime:

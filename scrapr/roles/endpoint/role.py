@@ -28,6 +28,7 @@ from scrapr.roles.endpoint.stream import Streams
 from scrapr.runtime import descriptors
 from scrapr.runtime.loops import Loop
 from scrapr.storage.redis import Redis
+from scrapr.web.auth import Guard
 from scrapr.web.role import Role
 
 log = structlog.get_logger()
@@ -44,9 +45,9 @@ async def build(
     claim: ClaimRequest,
     settings: EndpointSettings,
     directory: Directory,
-    token: str,
+    guard: Guard,
 ) -> Role:
-    """An endpoint that takes what `claim` asks for; `token` is what it shows to the feeds of its peers.
+    """An endpoint that takes what `claim` asks for; `guard` says who may listen.
 
     Once it has something to serve, nothing that is away makes it unready: it answers from what it has.
     """
@@ -61,11 +62,11 @@ async def build(
         settings=settings,
         directory=directory,
         audience=audience,
-        token=token,
+        token=guard.token,
     )
     indexer = Indexer(mirror, settings)
     past = Past(datasource, mirror, settings)
-    maker = Maker(mirror, indexer, settings)
+    maker = Maker(mirror, indexer, settings, private=guard.private)
     answers = Answers(mirror, maker, past, Declarations(config), service.places, settings)
     scrapers = ScraperClient(config.transport.toward(directory.locate("scraper")))
     peers = Peers(
@@ -74,13 +75,13 @@ async def build(
         container=claim.container,
         patience=settings.forward,
         hearing=settings.forward + settings.push_heartbeat,
+        token=guard.token,
     )
+    inputs = Inputs(scrapers, settings, private=guard.private)
     return Role(
         name="endpoint",
         home="/items",
-        routes=http.routes(
-            service, answers, Inputs(scrapers, settings), peers, Streams(audience, settings), settings
-        ),
+        routes=http.routes(service, answers, inputs, peers, Streams(audience, settings), settings),
         loops=(
             Loop("listen-config", service.listen_to_config),
             Loop("hold", service.hold),
@@ -94,7 +95,7 @@ async def build(
         ),
         quick=answers.quick,
         checks={"claims": service.check},
-        push=Rooms(service, audience, peers, settings),
+        push=Rooms(service, audience, peers, settings, guard),
         release=service.release,
     )
 

@@ -22,6 +22,7 @@ from scrapr.roles.endpoint.query import VERSION_MOST
 from scrapr.roles.endpoint.recent import Piece, Reset
 from scrapr.roles.endpoint.service import Service
 from scrapr.roles.endpoint.settings import EndpointSettings
+from scrapr.web.auth import Guard
 from scrapr.web.sockets import Sockets
 
 JOINED_MOST = 100
@@ -71,7 +72,7 @@ class Rooms:
     """The clients and what each has joined. A collection that a peer serves is listened to there in their place."""
 
     def __init__(
-        self, service: Service, audience: Audience, peers: Peers, settings: EndpointSettings
+        self, service: Service, audience: Audience, peers: Peers, settings: EndpointSettings, guard: Guard
     ) -> None:
         self._service = service
         self._audience = audience
@@ -79,7 +80,7 @@ class Rooms:
         self._settings = settings
         self._joined: dict[str, dict[str, asyncio.Task[None]]] = {}
         self._sockets = Sockets(
-            token="",
+            admits=partial(guard.admit, need="read"),
             seat=partial(audience.seat, _Seat.kind),
             join=self._join,
             leave=self._leave,

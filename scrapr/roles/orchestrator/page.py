@@ -94,7 +94,7 @@ def _files() -> tuple[Route, ...]:
         return answer(call, name)
 
     return (
-        Route("GET", "/ui", lead, "To the dashboard"),
-        Route("GET", "/ui/", index, "The dashboard"),
-        Route("GET", "/ui/{file}", file, "A file of the dashboard", refusals=(404,)),
+        Route("GET", "/ui", lead, "To the dashboard", need="nothing"),
+        Route("GET", "/ui/", index, "The dashboard", need="nothing"),
+        Route("GET", "/ui/{file}", file, "A file of the dashboard", need="nothing", refusals=(404,)),
     )

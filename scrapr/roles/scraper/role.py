@@ -58,7 +58,7 @@ async def build(
     return Role(
         name="scraper",
         home="/scraper/start",
-        routes=http.routes(service, starts, store, token=token),
+        routes=http.routes(service, starts, store),
         loops=(
             Loop("listen", holder.listen),
             Loop("hold", holder.hold),

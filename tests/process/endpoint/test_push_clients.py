@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import importlib.util
-import shutil
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +16,7 @@ import pytest
 from scrapr.fetching.settings import FetchSettings
 from tests.components import require
 from tests.conftest import Until
+from tests.npm import install
 from tests.process.endpoint.world import Endpoint, World
 
 CLIENTS = Path(__file__).parent / "clients"
@@ -32,21 +31,8 @@ LISTEN = """([url, since]) => {
 
 @pytest.fixture(scope="session")
 def clients(request: pytest.FixtureRequest) -> Path:
-    """A folder with the socket.io-client of package-lock.json, installed once and kept in pytest's cache."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        require("node", "node and npm are not installed")
-    lock = (CLIENTS / "package-lock.json").read_bytes()
-    folder = Path(request.config.cache.mkdir(f"clients-{hashlib.sha256(lock).hexdigest()[:12]}"))
-    if not (folder / "installed").exists():
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(CLIENTS / name, folder)
-        command = ["npm", "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=80, check=False)
-        if done.returncode:
-            require("node", f"npm ci failed: {done.stderr.strip()[-500:]}")
-        (folder / "installed").touch()
-    shutil.copy(CLIENTS / "listen.js", folder)
-    return folder
+    """A folder with the socket.io-client of package-lock.json."""
+    return install(request.config, CLIENTS)
 
 
 @pytest.fixture

@@ -36,6 +36,7 @@ from scrapr.runtime.loops import Loop
 from scrapr.runtime.settings import DrainSettings
 from scrapr.storage.mongo import Database
 from scrapr.storage.redis import Redis
+from scrapr.web.auth import Guard
 from scrapr.web.role import Role
 from scrapr.web.server import serving
 from scrapr.web.settings import WebSettings
@@ -142,7 +143,7 @@ class World:
             claim=ClaimRequest(container=name, type="endpoint", slots=slots),
             settings=EndpointSettings(**settings),
             directory=directory,
-            token=TOKEN,
+            guard=Guard(self.web),
         )
         url = await self._run(name, built, Loop("discovery", directory.announce))
         directory.enter(Instance(role="endpoint", container=name, url=url, version=scrapr.__version__))

@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp import web
+from pydantic import SecretStr
 
 from scrapr.client.config import ConfigClient
 from scrapr.client.datasource import DatasourceClient
@@ -342,7 +343,7 @@ class World:
                 token=token,
                 hosts=hosts,
             )
-            async with living(role, directory, container, killed=killed) as url:
+            async with living(role, directory, container, token=token, killed=killed) as url:
                 yield url
 
     async def get(self, url: str, **query: Any) -> Any:
@@ -352,11 +353,13 @@ class World:
 
 
 @asynccontextmanager
-async def living(role: Role, directory: Directory, container: str, *, killed: bool) -> AsyncIterator[str]:
+async def living(
+    role: Role, directory: Directory, container: str, *, token: str = "", killed: bool
+) -> AsyncIterator[str]:
     """A role at work; its URL."""
     lifecycle, stop = Lifecycle(QUICK), asyncio.Event()
     async with (
-        serving(role, WebSettings(), lifecycle, port=0, close=0.2) as url,
+        serving(role, WebSettings(token=SecretStr(token)), lifecycle, port=0, close=0.2) as url,
         asyncio.TaskGroup() as group,
     ):
         directory.enter(Instance(role=role.name, container=container, url=url, version="test"))

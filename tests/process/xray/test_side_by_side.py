@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,6 +15,7 @@ import pytest
 from scrapr.extraction.extract import extract
 from scrapr.extraction.rules import Rules, compile_rules
 from tests.components import require
+from tests.npm import install
 
 HERE = Path(__file__).parent
 ROOTS = {
@@ -57,20 +56,8 @@ EXCEPTIONS = {
 
 @pytest.fixture(scope="session")
 def xray(request: pytest.FixtureRequest) -> Path:
-    """A folder with the x-ray of package-lock.json, installed once and kept in pytest's cache."""
-    if shutil.which("node") is None or shutil.which("npm") is None:
-        require("node", "node and npm are not installed")
-    lock = (HERE / "package-lock.json").read_bytes()
-    folder = Path(request.config.cache.mkdir(f"xray-{hashlib.sha256(lock).hexdigest()[:12]}"))
-    if not (folder / "installed").exists():
-        for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / name, folder)
-        command = ["npm", "ci", "--prefix", str(folder), "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=80, check=False)
-        if done.returncode:
-            require("node", f"npm ci failed: {done.stderr.strip()[-500:]}")
-        (folder / "installed").touch()
-    return folder
+    """A folder with the x-ray of package-lock.json."""
+    return install(request.config, HERE)
 
 
 @pytest.fixture(scope="session")
