@@ -99,9 +99,9 @@ def serving_folder(folder: Path) -> Iterator[str]:
         yield base
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """A Chromium without a page."""
+    """A Chromium without a page. Not for a whole session: while it is there, no other event loop may run."""
     missing = None if CHROMIUM.exists() else f"there is no {CHROMIUM}"
     if importlib.util.find_spec("playwright") is None:
         missing = "the extra scrapr[browser] is not installed"
