@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from scrapr.cli.peers import Peers, PortBase, with_peers
 from scrapr.cli.tables import show_json, show_table
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scrapr.client.transport import Transport
+    from scrapr.model.batch import ReducedRun, Run
+    from scrapr.model.collection import Collection
+    from scrapr.model.state import ConfigurationState
+
+RUNS = 10
+"""Runs that are shown."""
+
 
 def status(port_base: PortBase = None) -> None:
     """Show the roles, the collections, the configurations that are not healthy, and the newest runs."""
 
     async def act(peers: Peers) -> None:
+        if peers.entry is not None:
+            return await _show_cluster(peers.entry)
         found = await _ask_all(peers)
         show_table(
             ("role", "state", "url"), [(role, _state(answer), peers.urls[role]) for role, answer in found]
@@ -22,34 +35,50 @@ def status(port_base: PortBase = None) -> None:
         if not _is_ready(dict(found)["datasource"]):
             raise typer.Exit(1)
         print()
-        rows = [
-            (each.name, each.records, each.version, each.updated_at)
-            for each in await peers.datasource.collections()
-        ]
-        show_table(("collection", "records", "version", "updated"), rows)
-        print()
-        await _show_states(peers)
-        runs = await peers.datasource.runs(limit=10)
-        ends = [
-            (
-                each.collection,
-                each.started_at,
-                each.finished_at,
-                each.outcome,
-                each.pages,
-                each.unchanged_pages,
-                each.items,
-                each.error,
-            )
-            for each in runs
-        ]
-        columns = ("run of", "started", "finished", "outcome", "pages", "unchanged", "items", "error")
-        show_table(columns, ends)
+        _show_collections(await peers.datasource.collections())
+        _show_states([each async for each in peers.datasource.states() if each.state != "healthy"])
+        return _show_runs(await peers.datasource.runs(limit=RUNS))
 
     with_peers(act, port_base)
 
 
-async def _show_states(peers: Peers) -> None:
+async def _show_cluster(entry: Transport) -> None:
+    """As the orchestrator sees it, which alone sees all roles."""
+    from scrapr.roles.orchestrator.overview import Overview
+
+    seen = await entry.get(Overview, "/v1/overview")
+    show_table(("role", "state"), list(seen.parts.items()))
+    print()
+    _show_collections(seen.collections)
+    _show_states(seen.attention)
+    _show_runs(seen.runs[:RUNS])
+
+
+def _show_collections(collections: Iterable[Collection]) -> None:
+    rows = [(each.name, each.records, each.version, each.updated_at) for each in collections]
+    show_table(("collection", "records", "version", "updated"), rows)
+    print()
+
+
+def _show_runs(runs: Iterable[ReducedRun | Run]) -> None:
+    ends = [
+        (
+            each.collection,
+            each.started_at,
+            each.finished_at,
+            each.outcome,
+            each.pages,
+            each.unchanged_pages,
+            each.items,
+            each.error,
+        )
+        for each in runs
+    ]
+    columns = ("run of", "started", "finished", "outcome", "pages", "unchanged", "items", "error")
+    show_table(columns, ends)
+
+
+def _show_states(states: Iterable[ConfigurationState]) -> None:
     """What is not healthy, since when and why; nothing where all is."""
     rows = [
         (
@@ -60,8 +89,7 @@ async def _show_states(peers: Peers) -> None:
             each.good and each.good.finished_at,
             each.reason,
         )
-        async for each in peers.datasource.states()
-        if each.state != "healthy"
+        for each in states
     ]
     if rows:
         show_table(("configuration", "collection", "state", "since", "last good run", "reason"), rows)
@@ -81,6 +109,8 @@ def health(
         raise Refused(f"role: {role!r} is no role; allowed: {', '.join(ROLES)}")
 
     async def act(peers: Peers) -> list[tuple[str, Any]]:
+        if peers.entry is not None:
+            raise Refused("A cluster's roles are not asked at its entry; `scrapr status` tells what it sees")
         return [(name, answer) for name, answer in await _ask_all(peers) if role in {None, name}]
 
     found = with_peers(act, port_base)

@@ -16,24 +16,32 @@ if TYPE_CHECKING:
     from scrapr.client.config import ConfigClient
     from scrapr.client.datasource import DatasourceClient
     from scrapr.client.endpoint import EndpointClient
+    from scrapr.client.transport import Transport
 
 T = TypeVar("T")
 PORT_BASE = 3000
 PortBase = Annotated[
     int | None,
-    typer.Option(min=1, max=65531, help="First port of the `scrapr up` to speak to.", show_default="3000"),
+    typer.Option(
+        min=1,
+        max=65531,
+        help="First port of the `scrapr up` to speak to; without it, SCRAPR_CLIENT_ENTRY may name a cluster's entry.",
+        show_default="3000",
+    ),
 ]
 
 
 @dataclass(frozen=True)
 class Peers:
-    """Clients of the roles of one machine, and their URLs by role."""
+    """Clients of the roles of one machine, or of a cluster, and their URLs by role."""
 
     config: ConfigClient
     datasource: DatasourceClient
     endpoint: EndpointClient
     urls: dict[str, str]
     session: aiohttp.ClientSession
+    entry: Transport | None
+    """To a cluster's entry, at which all roles answer."""
 
 
 def with_peers(act: Callable[[Peers], Awaitable[T]], port_base: int | None) -> T:
@@ -66,7 +74,7 @@ def _told_who_is_missing(urls: dict[str, str]) -> Iterator[None]:
             raise
         missing = (f"{role} answers at {url}" for role, url in urls.items() if url.endswith(f":{cause.port}"))
         told = f"no {next(missing, 'role answers')}; is `scrapr up` running? (--port-base N)"
-        raise Unavailable(told) from error
+        raise Unavailable(error.detail if len(set(urls.values())) == 1 else told) from error
 
 
 @asynccontextmanager
@@ -80,7 +88,8 @@ async def _open(port_base: int | None) -> AsyncIterator[Peers]:
 
     settings = all_settings.load()
     base = port_base or settings.fleet.port_base
-    urls = {name: f"http://127.0.0.1:{entry.port - PORT_BASE + base}" for name, entry in ROLES.items()}
+    entry = settings.client.entry if port_base is None else None
+    urls = {name: entry or f"http://127.0.0.1:{role.port - PORT_BASE + base}" for name, role in ROLES.items()}
     async with open_session(settings.client, settings.web.token.get_secret_value()) as session:
         to = {name: Transport(session, at(url), settings.client) for name, url in urls.items()}
         yield Peers(
@@ -89,4 +98,5 @@ async def _open(port_base: int | None) -> AsyncIterator[Peers]:
             endpoint=EndpointClient(to["endpoint"]),
             urls=urls,
             session=session,
+            entry=to["orchestrator"] if entry else None,
         )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class ClientSettings(BaseModel):
-    """Calls between roles."""
+    """Calls between roles, and of commands to them."""
 
     model_config = ConfigDict(frozen=True)
 
+    entry: Annotated[str, Field(pattern=r"^https?://[^/]+$")] | None = Field(
+        None,
+        description="URL of a cluster's entry, which commands speak to; none: to the roles of this machine",
+    )
     timeout: float = Field(5.0, gt=0, description="seconds after which a call counts as failed")
     tries: int = Field(3, ge=1, description="how often a call is tried in all")
     at_once: int = Field(

@@ -70,7 +70,7 @@ def test_it_may_be_deployed_again_and_nothing_changes(stack: Stack) -> None:
 
 
 def test_no_request_fails_while_consul_is_gone_nor_when_it_is_back(stack: Stack, site: str) -> None:
-    """And what is due is scraped all the while."""
+    """And what is due is scraped all the while; configurations come in, and how things are is told."""
     scraper = {"source": site, "scope": "li.item", "selector": [{"title": "h3"}]}
     body = {"type": "scraper", "collection": "often", "scraper": scraper, "ttl": 1}
     identity = stack.post(body).raise_for_status().json()["id"]
@@ -81,6 +81,10 @@ def test_no_request_fails_while_consul_is_gone_nor_when_it_is_back(stack: Stack,
         stack.docker("service", "scale", "--detach", *(f"{name}=0" for name in names))
         wait_for(lambda: not stack.docker("ps", "-q", "--filter", "name=scrapr_consul"), 120)
         assert [each["title"] for each in stack.items("places")]
+        for path in ("configurations", "pools", "states", "runs", "collections/places", "overview", "nodes"):
+            assert stack.client.get(f"{stack.url}/v1/{path}").status_code == 200, path
+        assert stack.post({**body, "collection": "meanwhile"}).status_code == 201
+        wait_for(lambda: stack.items("meanwhile"), MINUTES)
         before = _scrapes(stack, identity)
         wait_for(lambda: _scrapes(stack, identity) >= before + 5, MINUTES)
         stack.docker("service", "scale", "--detach", *(f"{name}=1" for name in names))
@@ -90,7 +94,7 @@ def test_no_request_fails_while_consul_is_gone_nor_when_it_is_back(stack: Stack,
 
 
 def _scrapes(stack: Stack, configuration: str) -> int:
-    """How often it was scraped, by the scrapers' logs: the entry finds the datasource by Consul alone."""
+    """How often it was scraped, by the scrapers' logs."""
     lines = stack.logs("scrapr_scraper-default").splitlines()
     return sum(configuration in line and '"outcome":"complete"' in line for line in lines)
 

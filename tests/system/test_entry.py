@@ -42,6 +42,14 @@ class Entry:
     machine: Machine
     consul: Consul
     client: httpx.Client
+    certificate: Path
+
+    def scrapr(self, *words: str) -> str:
+        """What a command says that speaks to the entry."""
+        told = {"SCRAPR_CLIENT_ENTRY": self.url, "SSL_CERT_FILE": str(self.certificate)}
+        command = [sys.executable, "-m", "scrapr", *words]
+        environment = self.machine.environment | told
+        return subprocess.run(command, env=environment, text=True, check=True, capture_output=True).stdout
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +66,7 @@ def entry(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[
             nginx(folder / "nginx", machine, consul) as entry,
             httpx.Client(verify=False, timeout=20) as client,
         ):
-            yield Entry(entry, machine, consul, client)
+            yield Entry(entry, machine, consul, client, folder / "nginx/tls_certificate")
 
 
 @contextmanager
@@ -142,6 +150,27 @@ def test_a_configuration_comes_in_and_its_data_go_out_by_one_address(entry: Entr
 def test_many_who_ask_at_once_are_answered_from_one_answer(entry: Entry, places: str) -> None:
     found = Counter(entry.client.get(places).headers["X-Cache"] for _ in range(50))
     assert found["HIT"] + found["UPDATING"] + found["STALE"] > found["MISS"] + found["EXPIRED"]
+
+
+def test_what_the_datasource_alone_knows_of_a_collection_is_told_at_the_entry(
+    entry: Entry, places: str
+) -> None:
+    collection = places.removesuffix("/items")
+    history = entry.client.get(f"{collection}/records/Bar/history")
+    assert [each["op"] for each in history.raise_for_status().json()["changes"]] == ["create"]
+    assert entry.client.get(f"{collection}/quarantine").raise_for_status().json()["items"] == []
+    assert len(entry.client.get(collection).raise_for_status().json()["records"]) == 2
+    assert entry.client.delete(f"{entry.url}/v1/collections/unknown").status_code == 404
+
+
+def test_commands_speak_to_a_cluster_at_its_entry(entry: Entry, places: str) -> None:
+    assert "places" in entry.scrapr("ls")
+    assert "Mesón" in entry.scrapr("items", "places")
+    assert "scraper-default" in entry.scrapr("pools")
+    assert "nothing" not in entry.scrapr("quarantine", "places")
+    status = entry.scrapr("status")
+    assert "places" in status
+    assert "datasource" in status
 
 
 def test_what_roles_say_to_each_other_is_not_public(entry: Entry) -> None:
