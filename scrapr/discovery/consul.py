@@ -33,6 +33,8 @@ class ConsulRegistry:
         self._agents = [Agent(url, settings) for url in settings.consul_agents]
         self._registered: tuple[Agent, Instance] | None = None
         self._known: dict[str, tuple[Instance, ...]] = {}
+        self._unheard: set[str] = set()
+        """The roles whose blocking query failed last."""
         self._asked: asyncio.Queue[str] = asyncio.Queue()
         self.loops: tuple[Loop, ...] = (Loop("discovery-watch", self._watch),)
 
@@ -64,7 +66,10 @@ class ConsulRegistry:
             await agent.deregister(identify(instance))
 
     async def find(self, role: str) -> tuple[Instance, ...]:
-        """The instances of `role` that are present; from the second time on as the last blocking query told."""
+        """The instances of `role` that are present; from the second time on as the last blocking query told.
+
+        Raises `Unavailable` once such a query has failed, until one is answered.
+        """
         if role not in self._known:
 
             async def look(agent: Agent) -> tuple[int, list[dict[str, Any]]]:
@@ -74,6 +79,8 @@ class ConsulRegistry:
             if role not in self._known:
                 self._known[role] = read(entries, role)
                 self._asked.put_nowait(role)
+        if role in self._unheard:
+            raise Unavailable("Consul does not answer")
         return self._known[role]
 
     async def close(self) -> None:
@@ -96,7 +103,12 @@ class ConsulRegistry:
                 async def look(agent: Agent, seen: int | None = index) -> tuple[int, list[dict[str, Any]]]:
                     return await agent.list_passing(name_service(role, self._settings), seen)
 
-                found, entries = await self._ask(look)
+                try:
+                    found, entries = await self._ask(look)
+                except Unavailable:
+                    self._unheard.add(role)
+                    raise
+                self._unheard.discard(role)
                 # None at all is more likely a Consul that lost its memory than a role that is gone.
                 self._known[role] = read(entries, role) or self._known[role]
                 # An index that goes back is one of a Consul that began anew (its documentation asks for this).

@@ -24,6 +24,8 @@ class Directory:
         self._registry = registry
         self._settings = settings
         self._found: dict[str, tuple[float, tuple[Instance, ...]]] = {}
+        self._doubtful: set[str] = set()
+        """The roles of which the registry told nothing when it was asked last."""
         self._own: Instance | None = None
         self._news = Trigger()
         self.loops = (Loop("discovery", self.announce), *registry.loops)
@@ -39,18 +41,24 @@ class Directory:
                 found = await self._registry.find(role)
         except (Unavailable, TimeoutError):
             found = ()
+        (self._doubtful.discard if found else self._doubtful.add)(role)
         # None at all is more likely a registry that lost its memory than a role that is gone.
         self._found[role] = (now, found or known)
         return found or known
 
     def locate(self, role: str) -> Callable[[], Awaitable[str]]:
-        """A function that finds the URL of some instance of `role`; it raises `Unavailable` where there is none."""
+        """A function that finds the URL of some instance of `role`; it raises `Unavailable` where there is none.
+
+        While the registry is silent, those known last may be gone: the fallback is then one more.
+        """
 
         async def find() -> str:
-            instances = await self.instances(role)
-            if not instances:
+            urls = [each.url for each in await self.instances(role)]
+            if role in self._doubtful and role in self._settings.fallbacks:
+                urls.append(self._settings.fallbacks[role])
+            if not urls:
                 raise Unavailable(f"No {role} is known to discovery")
-            return random.choice(instances).url  # noqa: S311 - spreads load, no secret
+            return random.choice(urls)  # noqa: S311 - spreads load, no secret
 
         return find
 

@@ -24,6 +24,11 @@ class DiscoverySettings(BaseModel):
     patience: float = Field(
         1.0, gt=0, description="seconds after which an answer that does not come is the one known last"
     )
+    fallback: str = Field(
+        "",
+        description="where a role is asked for that the registry tells nothing of, or while it does not answer: "
+        "`ROLE=URL`, commas between; on a Swarm the names of the services",
+    )
     prefix: str = Field(
         "scrapr",
         description="what the keys of this installation begin with; Consul: any but the default goes before "
@@ -47,6 +52,21 @@ class DiscoverySettings(BaseModel):
             if url.scheme not in {"http", "https"} or not url.host:
                 raise wrong(f'"{each}" is no agent\'s URL', allowed="http://HOST:8500, https://HOST:8501")
         return value
+
+    @field_validator("fallback")
+    @classmethod
+    def _check_fallback(cls, value: str) -> str:
+        for each in filter(None, value.split(",")):
+            role, _, url = each.strip().partition("=")
+            if not role or URL(url).scheme not in {"http", "https"} or not URL(url).host:
+                raise wrong(f'"{each}" says of no role where it is', allowed="datasource=http://HOST:3001")
+        return value
+
+    @property
+    def fallbacks(self) -> dict[str, str]:
+        """The URL of each role that is known without the registry."""
+        parts = (each.strip().partition("=") for each in self.fallback.split(",") if each)
+        return {role: url for role, _, url in parts}
 
     @property
     def consul_agents(self) -> tuple[URL, ...]:

@@ -80,17 +80,21 @@ def test_no_request_fails_while_consul_is_gone_nor_when_it_is_back(stack: Stack,
     def go_and_come() -> None:
         stack.docker("service", "scale", "--detach", *(f"{name}=0" for name in names))
         wait_for(lambda: not stack.docker("ps", "-q", "--filter", "name=scrapr_consul"), 120)
-        assert [each["title"] for each in stack.items("places")]
-        for path in ("configurations", "pools", "states", "runs", "collections/places", "overview", "nodes"):
+        assert [each["title"] for each in stack.items("often")]
+        for path in ("configurations", "pools", "states", "runs", "collections/often", "overview", "nodes"):
             assert stack.client.get(f"{stack.url}/v1/{path}").status_code == 200, path
-        assert stack.post({**body, "collection": "meanwhile"}).status_code == 201
-        wait_for(lambda: stack.items("meanwhile"), MINUTES)
+        # So many that each scraper gets one, be it that it has never spoken to a datasource before.
+        new = [f"meanwhile-{number}" for number in range(6)]
+        for name in new:
+            assert stack.post({**body, "collection": name}).status_code == 201
+        wait_for(lambda: all(stack.items(name) for name in new), MINUTES)
         before = _scrapes(stack, identity)
         wait_for(lambda: _scrapes(stack, identity) >= before + 5, MINUTES)
         stack.docker("service", "scale", "--detach", *(f"{name}=1" for name in names))
         stack.wait_until_ready()
 
-    assert set(act_under_load(stack, ITEMS, go_and_come)) == {200}
+    wait_for(lambda: stack.items("often"), MINUTES)
+    assert set(act_under_load(stack, "/v1/collections/often/items", go_and_come)) == {200}
 
 
 def _scrapes(stack: Stack, configuration: str) -> int:

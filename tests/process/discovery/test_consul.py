@@ -148,16 +148,21 @@ def ask_dns(consul: Consul, name: str) -> list[str]:
 async def test_peers_are_known_while_consul_is_away_and_found_again_when_it_is_back(
     own: Consul, until: Any
 ) -> None:
-    settings = settings_for(own.url)
+    settings = settings_for(own.url, fallback="endpoint=http://entry:3002")
     async with living(settings) as mine, living(settings, announces=False) as other:
         mine.enter(endpoint("one"))
 
         async def found() -> bool:
             return await containers(other) == ["one"]
 
+        async def asks_the_fallback_as_well() -> bool:
+            return await other.locate("endpoint")() == "http://entry:3002"
+
         await until(found)
+        assert not await asks_the_fallback_as_well()
         own.kill()
         assert await containers(other) == ["one"]
+        await until(asks_the_fallback_as_well)
         with pytest.raises(Unavailable, match="No config"):
             await other.locate("config")()
         own.forget()

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 from redis.asyncio import Redis
 
 from scrapr.discovery.directory import Directory
@@ -80,6 +80,28 @@ async def test_a_role_that_nobody_plays_is_unavailable(redis: Redis) -> None:
     directory = Directory(RedisRegistry(redis, SETTINGS), SETTINGS)
     with pytest.raises(Unavailable, match="No config"):
         await directory.locate("config")()
+
+
+async def test_while_the_registry_tells_nothing_the_fallback_is_asked(redis: Redis, free_port: Any) -> None:
+    settings = DiscoverySettings(cache=0, fallback="config=http://config:3003, endpoint=http://entry:3002")
+    directory = Directory(RedisRegistry(redis, settings), settings)
+    assert await directory.locate("config")() == "http://config:3003"
+    with pytest.raises(Unavailable, match="No datasource"):
+        await directory.locate("datasource")()
+
+    await directory._registry.announce(instance("one"))
+    locate = directory.locate("endpoint")
+    assert {await locate() for _ in range(30)} == {"http://one"}
+    away = RedisSettings(url=SecretStr(f"redis://127.0.0.1:{free_port()}"), timeout=0.2)
+    async with redis_storage.connect(away) as nobody:
+        directory._registry = RedisRegistry(nobody, settings)
+        assert {await locate() for _ in range(30)} == {"http://one", "http://entry:3002"}
+
+
+@pytest.mark.parametrize("fallback", ["config", "config=", "=http://config:3003", "config=ftp://config"])
+def test_a_fallback_that_says_nothing_is_refused(fallback: str) -> None:
+    with pytest.raises(ValidationError, match="says of no role where it is"):
+        DiscoverySettings(fallback=fallback)
 
 
 async def test_installations_with_other_prefixes_do_not_see_each_other(redis: Redis) -> None:
