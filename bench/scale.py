@@ -38,6 +38,8 @@ class Figures:
     """What so many configurations took; CPU is in cores, memory in MiB, by the processes' names."""
 
     configurations: int
+    busy: int
+    """How often config was too busy to take one more, up to then."""
     ttl: int
     load: float
     posting: float
@@ -65,7 +67,8 @@ class Figures:
         )
         return (
             f"{self.configurations} configurations, ttl {self.ttl} s (load {self.load:.1f})\n"
-            f"  posted in {self.posting:.1f} s, all run once after {self.first:.1f} s\n"
+            f"  posted in {self.posting:.1f} s (told {self.busy} times to come back), all run once after "
+            f"{self.first:.1f} s\n"
             f"  runs {self.runs} of {self.expected:.0f} due; late by {self.late[0]:.2f} s, 99%: {self.late[1]:.2f} s\n"
             f"  cores: {cores}; in all {sum(self.cores.values()):.2f}\n"
             f"  MiB (processes): {memory}; in all {sum(self.memory.values()):.0f}\n"
@@ -80,6 +83,8 @@ class Town:
         self._machine, self._sites, self._ttl, self._mongo = machine, sites, ttl, mongo
         self._runs = mongo["scrapr_data"]["runs"]
         self._count = 0
+        self._busy = 0
+        """How often config said to come back."""
 
     async def grow(self, count: int) -> Figures:
         """Post configurations until there are `count`, and measure for one ttl."""
@@ -97,6 +102,7 @@ class Town:
         memory, processes = self._memory()
         return Figures(
             configurations=count,
+            busy=self._busy,
             ttl=self._ttl,
             load=os.getloadavg()[0],
             posting=posting,
@@ -134,8 +140,18 @@ class Town:
                 "key": ["title"],
                 "ttl": self._ttl,
             }
-            async with session.post(f"{self._machine.url('config')}/v1/configurations", json=draft) as answer:
+            while not await self._post(session, draft):
+                self._busy += 1
+
+    async def _post(self, session: aiohttp.ClientSession, draft: dict[str, Any]) -> bool:
+        """Whether it was taken; where config is busy, wait as long as it says."""
+        async with session.post(f"{self._machine.url('config')}/v1/configurations", json=draft) as answer:
+            if answer.status != 503:
                 answer.raise_for_status()
+                return True
+            print(f"  busy: {await answer.text()}", flush=True)
+            await asyncio.sleep(float(answer.headers["Retry-After"]))
+            return False
 
     async def _await_runs(self, count: int) -> None:
         deadline = time.monotonic() + PATIENCE

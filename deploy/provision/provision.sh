@@ -34,8 +34,8 @@ subjectAltName=DNS:$host,IP:$address$([[ $host =~ ^[0-9.]+$ ]] && echo ",IP:$hos
     for pair in "ca.pem ca.pem" "$host.pem cert.pem" "$host-key.pem key.pem"; do
         ssh -o BatchMode=yes "$machine" "sudo sh -c 'umask 077; cat >/etc/docker/tls/${pair#* }'" <"certificates/${pair% *}"
     done
-    on "$machine" 'printf "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H unix:///var/run/docker.sock -H tcp://0.0.0.0:2376 --tlsverify --tlscacert /etc/docker/tls/ca.pem --tlscert /etc/docker/tls/cert.pem --tlskey /etc/docker/tls/key.pem\n" >/tmp/scrapr.conf
-        cmp -s /tmp/scrapr.conf /etc/systemd/system/docker.service.d/scrapr.conf || { cp /tmp/scrapr.conf /etc/systemd/system/docker.service.d/scrapr.conf; systemctl daemon-reload; systemctl restart docker; }
+    on "$machine" 'printf "[Service]\nExecStart=\nExecStart=/usr/sbin/dockerd -H unix:///var/run/docker.sock -H tcp://0.0.0.0:2376 --tlsverify --tlscacert /etc/docker/tls/ca.pem --tlscert /etc/docker/tls/cert.pem --tlskey /etc/docker/tls/key.pem\n" >/run/scrapr.conf
+        cmp -s /run/scrapr.conf /etc/systemd/system/docker.service.d/scrapr.conf || { cp /run/scrapr.conf /etc/systemd/system/docker.service.d/scrapr.conf; systemctl daemon-reload; systemctl restart docker; }
         systemctl enable --quiet docker'
     if [ $number = 1 ]; then
         first=$machine
