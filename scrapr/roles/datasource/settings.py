@@ -28,7 +28,7 @@ class DatasourceSettings(BaseModel):
         description="seconds between two reductions of a collection, if more came while the first was under way",
     )
     gather_items: int = Field(
-        1000, ge=1, le=100_000, description="items reduced in one transaction, if more than one batch waits"
+        2000, ge=1, le=100_000, description="items reduced in one transaction, if more than one batch waits"
     )
     gather_batches: int = Field(500, ge=1, le=10_000, description="batches reduced in one transaction")
     lease: float = Field(

@@ -57,9 +57,20 @@ async def test_what_is_urgent_is_handed_out_again_at_once() -> None:
     agenda = Agenda(gather=LONG)
     agenda.mark("a")
     async with agenda.next():
-        agenda.mark("a")
         agenda.mark("a", urgent=True)
-    assert await take(agenda) == "a"
+    assert [await take(agenda)] == ["a"]
+    assert agenda.settled
+
+
+async def test_what_is_urgent_gathers_no_more_but_rests_if_more_comes_meanwhile() -> None:
+    agenda = Agenda(gather=LONG)
+    agenda.mark("a")
+    async with agenda.next():
+        agenda.mark("a", urgent=True)
+        agenda.mark("a")
+    agenda.mark("b")
+    assert [await take(agenda), await take(agenda)] == ["b", "a"]
+    assert agenda.settled
 
 
 async def test_what_failed_stays_marked() -> None:
