@@ -87,7 +87,8 @@ async def _show(settings: Settings, ready: Any, source: str, port_base: int, *, 
             f"Posted the configuration {added.id} to {urls['config']}/v1/configurations\n  source  {source}"
         )
         items = await _wait_for_items(endpoint)
-        _tell(items, f"{urls['endpoint']}/v1/collections/{COLLECTION}/items", added.id, port_base)
+        url = f"{urls['endpoint']}/v1/collections/{COLLECTION}/items"
+        _tell(items, url, added.id, port_base, stays=stays)
         if stays:
             print("\nIt stays up; Ctrl-C stops everything.")
 
@@ -111,7 +112,7 @@ async def _items(endpoint: EndpointClient) -> list[Item]:
         return []
 
 
-def _tell(items: list[Item], url: str, identity: str, port_base: int) -> None:
+def _tell(items: list[Item], url: str, identity: str, port_base: int, *, stays: bool) -> None:
     option = "" if port_base == 3000 else f" --port-base {port_base}"
     print(f"\n{len(items)} items:")
     for item in items:
@@ -120,7 +121,7 @@ def _tell(items: list[Item], url: str, identity: str, port_base: int) -> None:
             f"  {item['title']:<28} {'; '.join(map(str, gathered)) if isinstance(gathered, list) else gathered}"
         )
     print(f"\nThe public URL: {url}")
-    print("Next, try:")
+    print("Next, try:" if stays else "While it stays up (`make demo` alone), try:")
     print(f"  curl '{url}?limit=3'")
     print(f"  .venv/bin/scrapr status{option}")
     print(f"  .venv/bin/scrapr rm {identity}{option}")
