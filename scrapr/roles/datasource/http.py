@@ -119,8 +119,15 @@ def routes(
     arrived: Callable[[str], None],
 ) -> tuple[Route, ...]:
     """All routes of the role; `arrived` hears of the collections for which something came."""
-    readers = _Readers(store, past)
+    return (
+        *_taking(inbox, arrived),
+        *_reading(_Readers(store, past)),
+        *_quarantining(quarantine),
+        *care.routes,
+    )
 
+
+def _taking(inbox: Inbox, arrived: Callable[[str], None]) -> tuple[Route, ...]:
     async def accept(call: Call) -> Receipt | Receipts:
         text = await call.request.read()
         given = intake.understand(read_json(text), text, newer=call.newer)
@@ -135,13 +142,6 @@ def routes(
 
     async def announce(call: Call) -> None:
         await inbox.announce(call.place("configuration"), (await call.body(Epoch)).epoch)
-
-    async def show_quarantine(call: Call) -> Quarantine:
-        query = call.query(QuarantineQuery)
-        return await quarantine.show(call.place("collection"), after=query.after, limit=query.limit)
-
-    async def replay(call: Call) -> Replayed:
-        return await quarantine.replay(call.place("collection"), await call.body(Replay))
 
     return (
         Route(
@@ -163,38 +163,22 @@ def routes(
             status=204,
             refusals=(409,),
         ),
-        Route("GET", "/collections", readers.collections, "All collections", answer=Collections),
-        Route(
-            "GET",
-            "/collections/{collection}",
-            readers.records,
-            "A collection's records, now or as they were, page by page, in the order of their creation",
-            query=RecordsQuery,
-            answer=Records,
-            refusals=(404, 410),
-        ),
-        Route(
-            "GET",
-            "/collections/{collection}/changes",
-            readers.changes,
-            "A collection's changes after a version",
-            query=ChangesQuery,
-            answer=Changes,
-            refusals=(404, 410),
-        ),
-        Route(
-            "GET",
-            "/collections/{collection}/records/{key}/history",
-            readers.history,
-            "The newest changes of one record, oldest first",
-            query=HistoryQuery,
-            answer=History,
-            refusals=(404,),
-        ),
+    )
+
+
+def _quarantining(quarantine: QuarantineStore) -> tuple[Route, ...]:
+    async def show(call: Call) -> Quarantine:
+        query = call.query(QuarantineQuery)
+        return await quarantine.show(call.place("collection"), after=query.after, limit=query.limit)
+
+    async def replay(call: Call) -> Replayed:
+        return await quarantine.replay(call.place("collection"), await call.body(Replay))
+
+    return (
         Route(
             "GET",
             "/collections/{collection}/quarantine",
-            show_quarantine,
+            show,
             "Items that became no records, each with the reasons",
             query=QuarantineQuery,
             answer=Quarantine,
@@ -209,8 +193,6 @@ def routes(
             answer=Replayed,
             refusals=(404, 409),
         ),
-        *care.routes,
-        Route("GET", "/runs", readers.runs, "The newest runs", query=RunsQuery, answer=Runs),
     )
 
 
@@ -259,6 +241,40 @@ class _Readers:
         return await self._store.runs(
             configuration=query.configuration, collection=query.collection, limit=query.limit
         )
+
+
+def _reading(readers: _Readers) -> tuple[Route, ...]:
+    return (
+        Route("GET", "/collections", readers.collections, "All collections", answer=Collections),
+        Route(
+            "GET",
+            "/collections/{collection}",
+            readers.records,
+            "A collection's records, now or as they were, page by page, in the order of their creation",
+            query=RecordsQuery,
+            answer=Records,
+            refusals=(404, 410),
+        ),
+        Route(
+            "GET",
+            "/collections/{collection}/changes",
+            readers.changes,
+            "A collection's changes after a version",
+            query=ChangesQuery,
+            answer=Changes,
+            refusals=(404, 410),
+        ),
+        Route(
+            "GET",
+            "/collections/{collection}/records/{key}/history",
+            readers.history,
+            "The newest changes of one record, oldest first",
+            query=HistoryQuery,
+            answer=History,
+            refusals=(404,),
+        ),
+        Route("GET", "/runs", readers.runs, "The newest runs", query=RunsQuery, answer=Runs),
+    )
 
 
 def _bare(value: Sequence[Item] | Sequence[str]) -> web.Response:
