@@ -1,7 +1,8 @@
 """What one machine needs for many configurations: `make bench-scale`, with 100, 1,000 and 10,000 of them by default.
 
-Each configuration has a host, a page of 30 items and a collection of its own; at each fetch three of the items are
-others than before. They are posted, all have run once, and then for one `ttl` what every process takes is measured.
+Each configuration has a host, a page of 30 items and a collection of its own; at each fetch, or every so many
+(`--every`), three of the items are others than before. They are posted, all have run once, and then for one `ttl` what
+every process takes is measured.
 """
 
 from __future__ import annotations
@@ -229,7 +230,7 @@ async def measure(options: argparse.Namespace) -> list[Figures]:
     settings: dict[str, Any] = {"SCRAPR_CONFIG_POOL_SLOTS": str(options.slots), "SCRAPR_LOG_LEVEL": "warning"}
     with (
         tempfile.TemporaryDirectory() as folder,
-        serving_sites() as sites,
+        serving_sites(options.every) as sites,
         running(Path(folder) / "data", **settings) as machine,
         _mongo_of(machine) as mongo,
     ):
@@ -246,6 +247,7 @@ def main() -> None:
     parser.add_argument("--counts", nargs="+", type=int, default=[100, 1000, 10_000])
     parser.add_argument("--ttl", type=int, default=300, help="seconds; each step takes two of them and more")
     parser.add_argument("--slots", type=int, default=2000, help="of each replica")
+    parser.add_argument("--every", type=int, default=1, help="fetches after which a page is another")
     figures = asyncio.run(measure(parser.parse_args()))
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"scale-{time.strftime('%Y%m%d-%H%M%S')}.json"

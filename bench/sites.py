@@ -1,4 +1,4 @@
-"""Many sites on one machine: every address of 127.0.0.0/8 is one, with a page that changes at each fetch."""
+"""Many sites on one machine: every address of 127.0.0.0/8 is one, with a page that is another now and then."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from aiohttp import web
 from tests.conftest import find_free_port
 
 ITEMS, CHANGED = 30, 3
+EVERY = web.AppKey("every", int)
 FETCHES: Counter[str] = Counter()
 """Of each site."""
 
 
 @contextmanager
-def serving_sites() -> Iterator[int]:
-    """A port at which every address of 127.0.0.0/8 is a site of its own."""
+def serving_sites(every: int = 1) -> Iterator[int]:
+    """A port at which every address of 127.0.0.0/8 is a site of its own, another at each fetch or `every` so many."""
     port, stop = find_free_port(), threading.Event()
     ready = threading.Event()
-    thread = threading.Thread(target=lambda: asyncio.run(_serve_sites(port, ready, stop)))
+    thread = threading.Thread(target=lambda: asyncio.run(_serve_sites(port, every, ready, stop)))
     thread.start()
     try:
         ready.wait(30)
@@ -32,8 +33,9 @@ def serving_sites() -> Iterator[int]:
         thread.join()
 
 
-async def _serve_sites(port: int, ready: threading.Event, stop: threading.Event) -> None:
+async def _serve_sites(port: int, every: int, ready: threading.Event, stop: threading.Event) -> None:
     app = web.Application()
+    app[EVERY] = every
     app.router.add_get("/", _answer_page)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1)
     await runner.setup()
@@ -45,7 +47,8 @@ async def _serve_sites(port: int, ready: threading.Event, stop: threading.Event)
 
 async def _answer_page(request: web.Request) -> web.Response:
     FETCHES[request.host] += 1
-    count = FETCHES[request.host]
+    # Not all at the same time: each begins elsewhere.
+    count = (FETCHES[request.host] + hash(request.host)) // request.app[EVERY]
     rows = (
         f'<li class="item"><h3>Place {each}</h3><a href="/place/{each}">more</a>'
         f"<p>{count if each < CHANGED else 0} euros, Gran Via {each}, Logrono</p></li>"
