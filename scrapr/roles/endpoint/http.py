@@ -252,16 +252,20 @@ class _Readers:
     async def _find(self, call: Call, name: str, what: str) -> Mirrored | web.StreamResponse:
         """A collection that is not served here: a peer's answer, or what is claimed within a moment."""
         if FORWARDED not in call.request.headers and NAME.fullmatch(name):
-            if peers := await self._peers.serving(name):
-                path = f"{PREFIX if call.versioned else ''}/collections/{name}/{what}"
-                target = URL.build(path=path, query=_without_collection(call))
-                if what == "changes" and stream.is_wanted(call.request):
-                    with self._streams.seat():
-                        return await self._peers.forward(call.request, peers, target, lasting=True)
-                return await self._peers.forward(call.request, peers, target)
+            if (answer := await self._ask_peers(call, name, what)) is not None:
+                return answer
             if mirrored := await self._service.arrival(name):
                 return mirrored
         return await self._refuse(name)
+
+    async def _ask_peers(self, call: Call, name: str, what: str) -> web.StreamResponse | None:
+        peers = await self._peers.serving(name)
+        path = f"{PREFIX if call.versioned else ''}/collections/{name}/{what}"
+        target = URL.build(path=path, query=_without_collection(call))
+        if peers and what == "changes" and stream.is_wanted(call.request):
+            with self._streams.seat():
+                return await self._peers.forward(call.request, peers, target, lasting=True)
+        return await self._peers.forward(call.request, peers, target)
 
     async def _refuse(self, name: str) -> NoReturn:
         meant = near(name, await self._names())

@@ -22,6 +22,9 @@ from scrapr.web.call import PREFIX
 log = structlog.get_logger()
 FORWARDED = "X-Scrapr-Forwarded"
 """Marks a request that an endpoint passed on; it is not passed on again."""
+GONE_FROM_HERE = 404
+"""What an endpoint answers to what was passed on to it and it does not serve: it left the collection since it told of
+it, or is another one that was given the address of one that died."""
 ASKED = ("Accept", "Accept-Encoding", "If-None-Match", "If-Modified-Since", "Last-Event-ID")
 OF_THE_CONNECTION = frozenset(
     {"connection", "date", "keep-alive", "server", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -69,11 +72,12 @@ class Peers:
 
     async def forward(
         self, request: web.Request, peers: Iterable[Instance], target: URL, *, lasting: bool = False
-    ) -> web.StreamResponse:
-        """What the first of `peers` that answers says to `target`; a `lasting` answer is a stream.
+    ) -> web.StreamResponse | None:
+        """What the first of `peers` that has it says to `target`; a `lasting` answer is a stream.
 
-        Raises `Unavailable` if none answers.
+        None where they all have it no more. Raises `Unavailable` if none has it and one does not answer.
         """
+        silent = False
         headers = {name: request.headers[name] for name in ASKED if name in request.headers}
         headers[FORWARDED] = self._container
         for peer in peers:
@@ -85,15 +89,22 @@ class Peers:
                     allow_redirects=False,
                     auto_decompress=False,
                 ) as answer:
+                    if answer.status == GONE_FROM_HERE:
+                        metrics.FORWARDED.labels("elsewhere").inc()
+                        continue
                     metrics.FORWARDED.labels("answered").inc()
                     return await _pass_on(request, answer)
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                silent = True
                 metrics.FORWARDED.labels("failed").inc()
                 log.warning("peer does not answer", peer=peer.container, reason=str(error))
-        raise Unavailable("The endpoint that serves this collection does not answer")
+        if silent:
+            raise Unavailable("The endpoint that serves this collection does not answer")
+        return None
 
-    async def hear(self, peers: Iterable[Instance], collection: str, *, since: int | None) -> Hearing:
-        """The stream of a collection at the first of `peers` that answers. Raises what it refuses, or `Unavailable`."""
+    async def hear(self, peers: Iterable[Instance], collection: str, *, since: int | None) -> Hearing | None:
+        """The stream of a collection at the first of `peers` that has it, as `forward`. Raises what that refuses."""
+        silent = False
         target = URL.build(
             path=f"{PREFIX}/collections/{collection}/changes",
             query={} if since is None else {"since": str(since)},
@@ -103,13 +114,19 @@ class Peers:
             url = URL(peer.url).join(target)
             try:
                 answer = await self._streams().get(url, headers=headers, timeout=self._hearing)
+                if answer.status == GONE_FROM_HERE:
+                    answer.release()
+                    continue
                 if answer.status != 200:
                     raise problem.revive(answer.status, await answer.json(content_type=None))
                 told = events.read(answer.content)
                 return Hearing(int((await anext(told)).id), told, answer)
             except (aiohttp.ClientError, TimeoutError, OSError, ValueError, StopAsyncIteration) as error:
+                silent = True
                 log.warning("peer does not answer", peer=peer.container, reason=str(error))
-        raise Unavailable("The endpoint that serves this collection does not answer")
+        if silent:
+            raise Unavailable("The endpoint that serves this collection does not answer")
+        return None
 
     async def close(self) -> None:
         """End the streams."""

@@ -117,8 +117,8 @@ class Rooms:
         name = wanted.collection
         mirrored = self._service.collections.get(name)
         if mirrored is None:
-            if peers := await self._peers.serving(name):
-                hearing = await self._peers.hear(peers, name, since=wanted.since)
+            peers = await self._peers.serving(name)
+            if hearing := await self._peers.hear(peers, name, since=wanted.since):
                 return self._relay(sid, hearing), hearing.version
             mirrored = await self._service.arrival(name)
         if mirrored is None:

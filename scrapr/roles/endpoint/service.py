@@ -141,10 +141,12 @@ class Service:
     async def arrival(self, name: str) -> Mirrored | None:
         """The collection `name` if it has an endpoint configuration that is only about to be claimed.
 
-        Raises `Unavailable` if it has one and nobody claims it in time, and if config does not say.
+        Raises `Unavailable` if it has one and nobody claims it in time, and if config does not say or cannot be asked.
         """
         if self._questions.locked():
-            return None
+            raise Unavailable(
+                f"Whether there is a collection {name!r} cannot be known: too many ask that now"
+            )
         async with self._questions:
             known = False
             try:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from scrapr.discovery.instance import Instance
+from scrapr.discovery.redis import RedisRegistry
+from scrapr.discovery.settings import DiscoverySettings
 from tests.conftest import Until
 from tests.process.endpoint.world import Endpoint, World
 
@@ -66,6 +71,31 @@ async def test_a_peer_that_does_not_answer_is_unavailable_and_its_claims_come_ov
     await until(lambda: _holds(two, "a"))
     [listed] = (await two.get("/collections")).json["collections"]
     assert listed["here"]
+
+
+async def test_whoever_is_said_to_serve_a_collection_and_does_not_is_passed_over(
+    world: World, until: Until
+) -> None:
+    """As one that was given the address of one that died, while that is still listed."""
+    one = await world.start_endpoint("one", slots=1)
+    await world.add("letters")
+    await world.send("letters", "a")
+    await until(lambda: _holds(one, "a"))
+    two = await world.start_endpoint("two", slots=1)
+    three = await world.start_endpoint("three", slots=1)
+    registry = RedisRegistry(world.redis, DiscoverySettings())
+    dead = Instance(role="endpoint", container="dead", url=three.url, version="1", serves=("letters",))
+    await registry.announce(dead)
+    assert [each.container for each in await registry.find("endpoint") if each.serves] == ["dead", "one"]
+    for path in ("/v1/collections/letters/items", "/v1/collections/letters/changes"):
+        assert (await two.get(path)).status == 200
+
+
+async def test_what_cannot_be_known_of_many_names_is_not_denied(world: World) -> None:
+    one = await world.start_endpoint("one")
+    await world.stop("config")
+    answers = await asyncio.gather(*(one.get(f"/collections/letters-{at}/items") for at in range(20)))
+    assert {each.status for each in answers} == {503}
 
 
 async def _lists(endpoint: Endpoint, *names: str) -> bool:
