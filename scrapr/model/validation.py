@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
@@ -55,8 +55,14 @@ def parse(kind: type[M], value: Any, *, newer: bool = False) -> M:
         return kind.model_validate(value, extra=NEWER if newer else None)
     except ValidationError as error:
         schema = kind.model_json_schema()
-        wrong_fields = (_field_error(details, schema) for details in error.errors(include_url=False))
-        raise Invalid(*wrong_fields) from error
+        raise Invalid(*(_field_error(details, schema) for details in _without_sequels(error))) from error
+
+
+def _without_sequels(error: ValidationError) -> Iterator[ErrorDetails]:
+    """What is wrong, but no list that is too short only because pydantic left out of it what is wrong."""
+    told = error.errors(include_url=False)
+    containers = {details["loc"][:length] for details in told for length in range(len(details["loc"]))}
+    return (each for each in told if each["type"] != "too_short" or each["loc"] not in containers)
 
 
 def _field_error(details: ErrorDetails, schema: Mapping[str, Any]) -> FieldError:
@@ -74,6 +80,8 @@ def _problem(details: ErrorDetails, allowed: str | None) -> str:
     kind, shown = details["type"], _shown(details["input"])
     if kind == "missing":
         return "is missing"
+    if kind in {"too_short", "too_long"} and allowed is not None:
+        return f"has {len(details['input'])}"
     if allowed is not None and kind.endswith(MISFITS) and kind not in {"value_error", "assertion_error"}:
         return f"is {shown}"
     return f"{shown}: {details['msg'].lower()}"
@@ -141,7 +149,9 @@ def _allowed(part: Mapping[str, Any]) -> str | None:
 def _bounds(part: Mapping[str, Any]) -> str:
     low = part.get("minimum", part.get("minLength", part.get("minItems")))
     high = part.get("maximum", part.get("maxLength", part.get("maxItems")))
-    unit = "" if "minimum" in part or "maximum" in part else " characters" if "maxLength" in part else ""
+    unit = ""
+    if not {"minimum", "maximum"} & part.keys():
+        unit = " characters" if "maxLength" in part else " entries" if {"minItems", "maxItems"} & part.keys() else ""
     match low, high:
         case None, None:
             return f" like {part['pattern']}" if "pattern" in part else ""

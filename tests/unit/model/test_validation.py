@@ -12,6 +12,7 @@ from scrapr.model.configuration import Draft
 from scrapr.model.errors import FieldError, Invalid, Malformed
 from scrapr.model.pool import PoolDraft
 from scrapr.model.validation import parse, path, read_json
+from scrapr.model.webhook import WebhookDraft
 
 THESIS: dict[str, Any] = {
     "type": "scraper",
@@ -151,3 +152,10 @@ def test_what_a_newer_version_says_is_read_as_far_as_it_is_known() -> None:
     assert parse(Draft, told, newer=True) == parse(Draft, THESIS | {"fetch": {"retries": 2}})
     with pytest.raises(Invalid, match="ttl"):
         parse(Draft, told | {"ttl": 0}, newer=True)
+
+
+def test_a_list_is_too_short_only_where_too_little_was_sent() -> None:
+    webhook = {"url": "https://example.org/hook", "events": ["items.change"]}
+    assert wrong_fields(WebhookDraft, webhook).keys() == {"events[0]"}
+    [short] = wrong_fields(WebhookDraft, webhook | {"events": []}).values()
+    assert (short.field, short.problem, short.allowed) == ("events", "has 0", "a list from 1 entries")
