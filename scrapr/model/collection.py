@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Annotated
@@ -48,8 +49,18 @@ class Collections(BaseModel):
     collections: tuple[Collection, ...]
 
 
+NEIGHBOURS = 50
+
+
 def near(name: str, names: Iterable[str]) -> list[str]:
-    """Up to three of `names` that somebody who typed `name` may have meant, likeliest first."""
+    """Up to three of `names` that somebody who typed `name` may have meant, likeliest first.
+
+    Of many names only the neighbours by the alphabet are compared, which costs some 20 µs each.
+    """
     by_folded = {known.casefold(): known for known in names}
-    matches = get_close_matches(name.casefold()[:100], by_folded, n=3, cutoff=0.5)
-    return [by_folded[match] for match in matches]
+    folded = name.casefold()[:100]
+    among = sorted(by_folded)
+    if len(among) > 2 * NEIGHBOURS:
+        at = bisect(among, folded)
+        among = among[max(0, at - NEIGHBOURS) : at + NEIGHBOURS]
+    return [by_folded[match] for match in get_close_matches(folded, among, n=3, cutoff=0.5)]

@@ -151,7 +151,13 @@ def _bounds(part: Mapping[str, Any]) -> str:
     high = part.get("maximum", part.get("maxLength", part.get("maxItems")))
     unit = ""
     if not {"minimum", "maximum"} & part.keys():
-        unit = " characters" if "maxLength" in part else " entries" if {"minItems", "maxItems"} & part.keys() else ""
+        unit = (
+            " characters"
+            if "maxLength" in part
+            else " entries"
+            if {"minItems", "maxItems"} & part.keys()
+            else ""
+        )
     match low, high:
         case None, None:
             return f" like {part['pattern']}" if "pattern" in part else ""

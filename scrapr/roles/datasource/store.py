@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from bson import MaxKey
 
 from scrapr.model.batch import ReducedRun, Runs
 from scrapr.model.change import Change, Changes
-from scrapr.model.collection import Collection, Collections, near
+from scrapr.model.collection import NEIGHBOURS, Collection, Collections, near
 from scrapr.model.errors import Expired, NotFound
 from scrapr.model.record import Records
 from scrapr.roles.datasource import documents
@@ -45,10 +43,18 @@ class Store:
             found = await self.collections.find_one({"_id": collection, **THERE}, {"feeders": 0})
             if found is not None:
                 return documents.collection_of(found)
-            names: list[Any] = [each["_id"] async for each in self.collections.find(THERE, {"_id": 1})]
-        meant = near(collection, names)
+        meant = near(collection, await self._neighbours(collection))
         hint = f"; did you mean {', '.join(meant)}?" if meant else ""
         raise NotFound(f"There is no collection {collection[:100]!r}{hint}")
+
+    async def _neighbours(self, collection: str) -> list[str]:
+        """Of all names only those on both sides: who asks for what is not there yet may ask often."""
+        found: list[str] = []
+        with translated():
+            for side, order in (("$lt", -1), ("$gt", 1)):
+                names = self.collections.find({"_id": {side: collection}, **THERE}, {"_id": 1})
+                found += [each["_id"] async for each in names.sort("_id", order).limit(NEIGHBOURS)]
+        return found
 
     async def records(self, collection: str, *, after: int, limit: int) -> Records:
         """A page of records in the order of their creation.

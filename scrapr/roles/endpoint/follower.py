@@ -25,6 +25,8 @@ from scrapr.runtime import backoff
 log = structlog.get_logger()
 PAUSE = 2.0
 """Seconds between two looks while there is no feed that would tell."""
+LOOKS = 20
+"""Looks that all followers of a replica take in a second; of thousands, each by its own clock, they would be a flood."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,7 @@ class Tools:
     """What all followers work with.
 
     `ask` joins a collection's room, and gives None where there is no feed; `link` is the number of the feed's
-    connection, None where there is none. `tell` lets the audience look.
+    connection, None where there is none. `tell` lets the audience look; `count` is how many follow.
     """
 
     datasource: DatasourceClient
@@ -51,6 +53,7 @@ class Tools:
     ask: Callable[[str, int], Awaitable[Word | None]]
     link: Callable[[], int | None]
     tell: Callable[[], None]
+    count: Callable[[], int]
 
 
 class Follower:
@@ -108,11 +111,14 @@ class Follower:
     async def _listen(self) -> None:
         """Do what the pushes say until it is time to reconcile: after a new connection, or by the timer."""
         mirrored = self._mirrored
-        while await mirrored.news.wait(timeout=self._tools.settings.check if mirrored.live else PAUSE):
+        while await mirrored.news.wait(timeout=self._time_to_look()):
             if not mirrored.live:
                 return
             while mirrored.mail and mirrored.copy is not None:
                 await self._act(follow.hear(mirrored.copy.version, mirrored.mail.popleft()), "push")
+
+    def _time_to_look(self) -> float:
+        return max(self._tools.settings.check if self._mirrored.live else PAUSE, self._tools.count() / LOOKS)
 
     def _fail(self, error: ScraprError) -> None:
         self._failures += 1

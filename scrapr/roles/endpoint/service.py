@@ -71,6 +71,7 @@ class Service:
             ask=self._ask,
             link=lambda: self._link,
             tell=audience.tell,
+            count=self.collections.__len__,
         )
         self._feed = Feed(
             datasource.transport.locate, token=token, connected=self._meet, told=self._hear, lost=self._part
