@@ -21,7 +21,7 @@ class DatasourceSettings(BaseModel):
         256, ge=0, description="MB that MongoDB's disk must have left, or batches are refused with 503"
     )
     retry_after: float = Field(2.0, gt=0, description="seconds after which a refused batch may be sent again")
-    reducers: int = Field(4, ge=1, le=64, description="collections that one replica reduces at once")
+    reducers: int = Field(16, ge=1, le=64, description="collections that one replica reduces at once")
     gather: float = Field(
         0.03,
         ge=0,

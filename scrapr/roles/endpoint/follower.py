@@ -26,7 +26,7 @@ log = structlog.get_logger()
 PAUSE = 2.0
 """Seconds between two looks while there is no feed that would tell."""
 LOOKS = 20
-"""Looks that all followers of a replica take in a second; of thousands, each by its own clock, they would be a flood."""
+"""Looks that all followers of a replica take in a second: thousands, each by its own clock, would be a flood."""
 
 
 @dataclass(frozen=True)

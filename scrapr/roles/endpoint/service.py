@@ -33,6 +33,8 @@ from scrapr.roles.endpoint.store import Store
 log = structlog.get_logger()
 QUESTIONS = 8
 """Unknown names about which config is asked at once; a flood of them must not become its flood."""
+JOINS = 16
+"""Rooms that are joined at once: after a new connection all want to, and more would only wait in the datasource."""
 
 
 class Service:
@@ -81,6 +83,7 @@ class Service:
         self._kept: tuple[Configuration, ...] = ()
         self._arrived = asyncio.Event()
         self._questions = asyncio.Semaphore(QUESTIONS)
+        self._joins = asyncio.Semaphore(JOINS)
 
     @property
     def configurations(self) -> tuple[Configuration, ...]:
@@ -201,9 +204,10 @@ class Service:
         self._arrived = asyncio.Event()
 
     async def _ask(self, collection: str, since: int) -> Word | None:
-        if (link := self._link) is None:
-            return None
-        reply: Mapping[str, Any] = await self._feed.join({"collection": collection, "since": since})
+        async with self._joins:
+            if (link := self._link) is None:
+                return None
+            reply: Mapping[str, Any] = await self._feed.join({"collection": collection, "since": since})
         if type(version := reply.get("version")) is not int:
             raise Damaged("The datasource's feed answers without a version")
         return Word(version, link)
