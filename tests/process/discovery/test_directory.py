@@ -82,6 +82,19 @@ async def test_a_role_that_nobody_plays_is_unavailable(redis: Redis) -> None:
         await directory.locate("config")()
 
 
+async def test_to_find_a_role_no_other_key_is_looked_at(redis: Redis) -> None:
+    registry = RedisRegistry(redis, SETTINGS)
+    await registry.announce(instance("one"))
+    await redis.mset({f"other:{number}": "" for number in range(1000)})
+    await redis.config_resetstat()
+    assert [each.container for each in await registry.find("endpoint")] == ["one"]
+    told = await redis.info("commandstats")
+    assert not {"cmdstat_scan", "cmdstat_keys"} & told.keys()
+    await registry.withdraw(instance("one"))
+    assert await registry.find("endpoint") == ()
+    assert not await redis.keys("scrapr:instance*")
+
+
 async def test_while_the_registry_tells_nothing_the_fallback_is_asked(redis: Redis, free_port: Any) -> None:
     settings = DiscoverySettings(cache=0, fallback="config=http://config:3003, endpoint=http://entry:3002")
     directory = Directory(RedisRegistry(redis, settings), settings)

@@ -80,6 +80,12 @@ def test_near_names_are_those_that_somebody_may_have_meant() -> None:
     assert near("x" * 10_000, ["restaurants"]) == []
 
 
+def test_of_many_names_the_neighbours_are_looked_at() -> None:
+    many = [f"town-{number}" for number in range(10_000)]
+    assert near("Town-421O", many)[0] in {"town-421", "town-4210"}
+    assert near("restarants", [*many, "restaurants"]) == ["restaurants"]
+
+
 def test_times_are_utc_with_milliseconds() -> None:
     assert times.show(NOW) == "2016-06-01T21:13:07.110Z"
     assert times.show(NOW.astimezone(timezone(timedelta(hours=2)))) == "2016-06-01T21:13:07.110Z"
