@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import cast
 
 from redis.asyncio import Redis
@@ -48,9 +49,16 @@ class RedisRegistry:
         """The instances of `role` that are present, by container."""
         with translated():
             listed = cast("list[bytes]", await self._redis.zrange(self._list(role), 0, -1))
-            keys = [self._key(role, each.decode()) for each in sorted(listed)]
-            values = await self._redis.mget(keys) if keys else []
+            present = await self._read([self._key(role, each.decode()) for each in sorted(listed)])
+            return present or await self._read(await self._search(role))
+
+    async def _read(self, keys: Sequence[str]) -> tuple[Instance, ...]:
+        values = await self._redis.mget(keys) if keys else []
         return tuple(Instance.model_validate_json(value, extra=NEWER) for value in values if value)
+
+    async def _search(self, role: str) -> list[str]:
+        """The keys of those that are on no list: processes of a version that had none, during an upgrade."""
+        return sorted([key.decode() async for key in self._redis.scan_iter(self._key(role, "*"), count=1000)])
 
     def _key(self, role: str, container: str) -> str:
         return f"{self._settings.prefix}:instance:{role}:{container}"

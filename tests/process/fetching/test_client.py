@@ -209,6 +209,7 @@ async def test_a_packed_sitemap_is_unpacked(serve: Any, client: Client, kind: st
     ("body", "reason"),
     [(gzip.compress(bytes(50_000_000)), "too-large"), (gzip.compress(b"x" * 9_000)[:40], "decompression"),
      (b"\x1f\x8b\x08" + b"\xff" * 99, "decompression")],
+    ids=["a bomb", "cut", "damaged"],
 )  # fmt: skip
 async def test_a_packed_sitemap_that_is_a_trap_is_a_failed_page(
     serve: Any, client: Client, body: bytes, reason: str
