@@ -110,14 +110,6 @@ class Stack:
             return None
         return answer.json() if answer.is_success else None
 
-    def logs(self, service: str) -> str:
-        """What the replicas of a service have said."""
-        words = ("docker", "-H", self.cluster.manager.url, "service", "logs", "--raw", service)
-        done = subprocess.run(
-            words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=True, timeout=60
-        )
-        return done.stdout
-
     def runs(self, configuration: str) -> set[str]:
         """The newest runs of a configuration that have ended well."""
         found = self.get(f"/v1/runs?configuration={configuration}") or {"runs": []}
