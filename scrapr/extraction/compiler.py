@@ -93,8 +93,10 @@ class Compiler:
         return self._refuse(spot, "is no selector", _ALLOWED)
 
     def _demanding(self) -> tuple[Query, ...]:
-        """The queries so far that a page must be made ready for."""
-        return tuple(each for each in self._queries.values() if each.texts or each.counts_siblings)
+        """The queries so far that a page must be made ready for, or that cost more than others."""
+        return tuple(
+            each for each in self._queries.values() if each.texts or each.counts_siblings or each.is_steep
+        )
 
     def _refuse(
         self, spot: Spot, problem: str, allowed: str | None = None, position: int | None = None

@@ -7,7 +7,7 @@ errors, and wants values quoted that cheerio takes bare.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from scrapr.extraction import pseudos
 from scrapr.extraction.compounds import JUMPS, Complex, Compound, TextTest
@@ -32,8 +32,18 @@ _ATTRIBUTE = re.compile(
 )
 
 
-def parse(text: str, offset: int = 0) -> tuple[tuple[Complex, ...], tuple[TextTest, ...]]:
-    """Read a selector list, and the tests of texts it needs; positions of problems count from `offset` before it.
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A selector list: its alternatives, and the tests of texts that it needs."""
+
+    alternatives: tuple[Complex, ...]
+    texts: tuple[TextTest, ...]
+    is_steep: bool
+    """It holds `:has(a b)`, for which lexbor's time grows with the cube of how deep elements are nested."""
+
+
+def parse(text: str, offset: int = 0) -> Written:
+    """Read a selector list; positions of problems count from `offset` before it.
 
     Raises `SyntaxProblem`.
     """
@@ -41,7 +51,7 @@ def parse(text: str, offset: int = 0) -> tuple[tuple[Complex, ...], tuple[TextTe
     found = parser.selector_list(depth=0)
     if not parser.reader.done:
         raise parser.reader.problem(f"{parser.reader.peek()!r} has no place here")
-    return found, tuple(parser.texts)
+    return Written(found, tuple(parser.texts), parser.is_steep)
 
 
 class _Parser:
@@ -49,6 +59,7 @@ class _Parser:
         self.reader = Reader(text, at)
         self.compounds = 0
         self.texts: list[TextTest] = []
+        self.is_steep = False
         self._within_has = False
 
     def selector_list(self, depth: int, *, relative: bool = False) -> tuple[Complex, ...]:
@@ -72,6 +83,7 @@ class _Parser:
 
     def _check_inner(self, depth: int, parts: list[tuple[str, Compound]]) -> None:
         jumps = sum(how in JUMPS for how, _ in parts)
+        self.is_steep |= self._within_has and jumps > 0
         if depth and jumps > MAX_INNER_JUMPS:
             raise self.reader.problem("has too many spaces or ~ in parentheses", f"at most {MAX_INNER_JUMPS}")
         if depth and jumps and any(part.has_selectors for _, part in parts[:-1]):

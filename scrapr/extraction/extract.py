@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from scrapr.extraction import links, valuefinding
+from scrapr.extraction.haste import Haste
 from scrapr.extraction.page import Page
 from scrapr.extraction.plan import Single
 from scrapr.extraction.query import Query
@@ -45,13 +46,17 @@ class Extraction:
     """The value with its pending parts, for `fill`."""
 
 
-def extract(rules: Rules, text: str, url: str, encoded: bytes | None = None) -> Extraction:
+def extract(
+    rules: Rules, text: str, url: str, encoded: bytes | None = None, haste: Haste | None = None
+) -> Extraction:
     """Take out of a page at `url` what `rules` ask for; `encoded` is its text in UTF-8, if that is at hand.
 
-    Raises `TooLarge` where the selectors take more of the page than is allowed; nothing else, whatever the text.
+    Raises `TooLarge` where the selectors take more of the page than is allowed, and `Overdue` in `haste`; nothing else,
+    whatever the text.
     """
     is_json = rules.reads_json and text.lstrip()[:1] in {"{", "["}
-    page = Page(text, url, is_open=rules.has_follows, is_json=is_json, encoded=encoded)
+    page = Page(text, url, is_open=rules.has_follows, is_json=is_json, encoded=encoded, haste=haste)
+    page.begin()
     for query in rules.demanding:
         page.ready(query)
     found = next(iter(rules.plan.values(page, page.document)), MISSING)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from selectolax.lexbor import LexborDocumentOptions, LexborHTMLParser, SelectolaxError
 
 from scrapr.extraction import links, microdata, search, sources, xmltree
+from scrapr.extraction.haste import Haste
 from scrapr.extraction.jsonpath import Path
 from scrapr.extraction.place import Node, Place, Value
 from scrapr.extraction.query import Query
@@ -51,6 +52,7 @@ class Page:
         is_open: bool = False,
         is_json: bool = False,
         encoded: bytes | None = None,
+        haste: Haste | None = None,
     ):
         self.unconverted: Counter[str] = Counter()
         if is_json:
@@ -74,6 +76,7 @@ class Page:
         self.new_list: type[list[Any]] = OpenList if is_open else list
         self._scopes: dict[int, Place] = {}
         self._values: dict[object, list[Value]] = {}
+        self._haste = haste
 
     @cached_property
     def base(self) -> links.Base:
@@ -118,6 +121,7 @@ class Page:
         """All that `query` finds in the document; found once, however often it is asked for."""
         if (place := self._scopes.get(id(query))) is None:
             place = self._scopes[id(query)] = Place(self.everywhere(query))
+            self.begin(len(place.nodes))
         return place
 
     def everywhere(self, query: Query) -> list[Node]:
@@ -160,6 +164,11 @@ class Page:
             except ValueError:
                 self.unconverted["@jsonld"] += 1
         return read
+
+    def begin(self, elements: int = 1) -> None:
+        """Say that a step from so many elements comes next. Raises `Overdue` where others wait too long for it."""
+        if self._haste is not None:
+            self._haste.begin(elements)
 
     def take(self, characters: int, path: str) -> None:
         """Account for text before it is made.

@@ -51,6 +51,7 @@ class Single:
     attribute: str
 
     def values(self, page: Page, place: Place) -> list[Any]:
+        page.begin()
         found = self.find(page, place)
         page.matches[self.path] += len(found) - found.count(None)
         values = self.read(page, found)
@@ -71,6 +72,7 @@ class Many:
     """Filters for the list as a whole, from the first `join` on."""
 
     def values(self, page: Page, place: Place) -> list[Any]:
+        page.begin()
         found = self.find(page, place)
         flat = list(chain.from_iterable(found))
         _count(page, self.path, len(flat))
@@ -134,6 +136,7 @@ def split(values: list[Any], like: Sequence[Sequence[Any]]) -> list[list[Any]]:
 
 def _count(page: Page, path: str, found: int) -> None:
     page.matches[path] += found
+    page.begin(found)
     if found > MAX_ELEMENTS:
         raise TooLarge(f"The selector at {path} finds more than {MAX_ELEMENTS:,} elements on one page")
 

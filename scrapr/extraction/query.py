@@ -61,6 +61,8 @@ class Query:
     """For each alternative its stages, where lexbor is not to be given the whole; else nothing."""
     texts: tuple[TextTest, ...]
     """The texts to look for before the selector can be applied."""
+    is_steep: bool
+    """Lexbor's time grows with the cube of how deep elements are nested."""
     counts_siblings: bool
     """Lexbor's time grows with the square of the number of siblings."""
 
@@ -70,8 +72,8 @@ def prepare(text: str, offset: int = 0) -> Query:
 
     Raises `SyntaxProblem`.
     """
-    written, texts = css.parse(text, offset)
-    alternatives = [tabled for found in written for tabled in _with_tbody(found)]
+    written = css.parse(text, offset)
+    alternatives = [tabled for found in written.alternatives for tabled in _with_tbody(found)]
     everywhere = ", ".join(str(_in_document(found)) for found in alternatives)
     return Query(
         source=text,
@@ -83,7 +85,8 @@ def prepare(text: str, offset: int = 0) -> Query:
         single=tuple(found.parts[0][1] for found in alternatives if len(found.parts) == 1),
         outer=tuple(part for found in alternatives for _, part in found.parts[:-1]),
         stages=tuple(map(_stages, alternatives)) if any(map(_needs_stages, alternatives)) else (),
-        texts=texts,
+        texts=written.texts,
+        is_steep=written.is_steep,
         counts_siblings="~" in everywhere.replace("~=", "") or ":nth-" in everywhere,
     )
 

@@ -39,7 +39,7 @@ class Rules:
     scope_query: Query | Path | Source | None = field(repr=False)
     next_link: Single | None = field(repr=False)
     demanding: tuple[Query, ...] = field(repr=False)
-    """Queries that a page must be made ready for before they are applied."""
+    """Queries that a page must be made ready for before they are applied, or that cost more than others."""
     reads_json: bool = field(default=False, repr=False)
     """Some of the selectors are for pages that are JSON."""
 
@@ -54,6 +54,11 @@ class Rules:
         if isinstance(plan, Followed):
             return plan.rules.fields
         return tuple(name for name, _ in plan.fields) if isinstance(plan, Object) else ("value",)
+
+    @cached_property
+    def is_steep(self) -> bool:
+        """On deep pages some of the selectors take a time out of all proportion."""
+        return any(each.is_steep for each in self.demanding)
 
     @cached_property
     def has_follows(self) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from scrapr.extraction.extract import Extraction, Follow, extract, fill
+from scrapr.extraction.haste import TAGS_MOST, Haste, Overdue
 from scrapr.extraction.rules import Rules
 from scrapr.fetching.client import Client
 from scrapr.fetching.errors import FetchFailed, FetchRefused
@@ -20,8 +21,8 @@ from scrapr.roles.scraper.isolation import Isolation
 from scrapr.roles.scraper.settings import ScraperSettings
 
 GONE = frozenset({404, 410})
-TAGS_INLINE = 1500
-"""Tags of a page that is extracted at once: nested to the worst, they take 50 ms, and 6,000 of them 700 ms."""
+STEEP_MOST = 300
+"""Tags of a page to which steep selectors are applied in this process: nested to the worst, they take 25 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Reader:
         self._settings = settings
         self._options = options
         self._source = source
+        self._is_slow = False
 
     async def read(self, rules: Rules, page: Page) -> Reading:
         """What `rules` find on `page`."""
@@ -100,9 +102,8 @@ class Reader:
     async def _extract(self, rules: Rules, page: Page) -> Extraction:
         try:
             tags = page.text.count("<")
-            if len(page.text) <= self._settings.inline and tags <= TAGS_INLINE:
-                found = _extract_ordinary(rules, page, tags)
-            else:
+            found = self._extract_at_once(rules, page, tags)
+            if found is None:
                 # The parser lets go of the interpreter, so a thread keeps the process answering meanwhile.
                 found = await self._isolation.work(partial(_extract_ordinary, rules, page, tags))
             if isinstance(found, Extraction):
@@ -110,6 +111,17 @@ class Reader:
             return await self._isolation.extract(rules, page.text, page.url, why=found)
         except TooLarge as error:
             raise TooLarge(f"{page.url}: {error.detail}") from error
+
+    def _extract_at_once(self, rules: Rules, page: Page, tags: int) -> Extraction | str | None:
+        """As `_extract_ordinary`; None for a page that would hold up the event loop, or others of this run before."""
+        if self._is_slow or tags > TAGS_MOST or len(page.text) > self._settings.inline:
+            return None
+        try:
+            return _extract_ordinary(rules, page, tags, Haste(tags))
+        except Overdue:
+            # Threads take turns at the interpreter, which costs half as much again, but less than trying in vain.
+            self._is_slow = True
+            return None
 
     async def _follow_all(self, follows: Iterable[Follow]) -> dict[str, Behind]:
         """Each page once, all at the same time: how many that really are, the fetcher decides."""
@@ -151,9 +163,11 @@ class Reader:
         )
 
 
-def _extract_ordinary(rules: Rules, page: Page, tags: int) -> Extraction | str:
-    """What `rules` find on the page, or what makes it too suspicious to be parsed in this process."""
-    return suspicion(page.text, tags) or extract(rules, page.text, page.url, page.encoded)
+def _extract_ordinary(rules: Rules, page: Page, tags: int, haste: Haste | None = None) -> Extraction | str:
+    """What `rules` find on the page, or why that is not for this process. Raises as `extract` does."""
+    if rules.is_steep and tags > STEEP_MOST:
+        return f":has() with a space or ~ on {tags} tags"
+    return suspicion(page.text, tags) or extract(rules, page.text, page.url, page.encoded, haste)
 
 
 def _total(all_waits: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -36,7 +36,7 @@ class ScraperSettings(BaseModel):
         description="bytes of the items on them after which the run waits, too",
     )
     inline: int = Field(
-        50_000, ge=0, description="characters of a page that is extracted at once; longer ones in a thread"
+        200_000, ge=0, description="characters of a page that is extracted at once; longer ones in a thread"
     )
     cells: int = Field(2, ge=1, le=64, description="processes for suspicious pages at the same time")
     cell_seconds: float = Field(

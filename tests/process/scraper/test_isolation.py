@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from scrapr.extraction.extract import extract
+from scrapr.extraction.haste import Haste, Overdue
 from scrapr.extraction.rules import compile_rules
 from scrapr.fetching.client import Client
 from scrapr.fetching.page import Page, Validators
@@ -224,12 +225,9 @@ async def test_a_great_many_values_do_not_stop_the_loop(isolated: Isolation) -> 
     assert outcome == "190000 items"
 
 
-@pytest.mark.parametrize("selector", ["p", ["div div"], "div:last-child@html"])
-async def test_a_page_that_is_not_yet_suspicious_does_not_stop_the_loop(
-    isolated: Isolation, selector: JSON
-) -> None:
-    text = "<div>" * 5900
-    page = Page(
+def fetched(text: str) -> Page:
+    """A page of this text."""
+    return Page(
         URL,
         200,
         text,
@@ -240,10 +238,68 @@ async def test_a_page_that_is_not_yet_suspicious_does_not_stop_the_loop(
         size=0,
         seconds=0,
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<div>" * 5900,
+        "<div>" * 3900,
+        "<div>" * 2300,
+        "<div></div>" * 1950,
+        "<p><i><b>" * 200 + "<p>x" * 900,
+        "<i>2026-11-27" * 1990 + "</i>",
+    ],
+    ids=["deeper", "deep", "less deep", "flat", "opened again", "dates"],
+)
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "p",
+        ["div div"],
+        "div:last-child@html",
+        ["div:has(q), p:has(q)"],
+        ["div:nth-child(3n+1)"],
+        ["i, p | date"],
+        {
+            "$scope": "div, p, i",
+            "$select": [{name: f"{name} q" for name in ("html", "body", "div", "p", "i")}],
+        },
+    ],
+    ids=str,
+)
+async def test_a_page_that_is_not_yet_suspicious_does_not_stop_the_loop(
+    isolated: Isolation, selector: JSON, text: str
+) -> None:
     async with Client(FetchSettings()) as fetcher, unblocked() as gaps:
-        await Reader(fetcher, isolated, QUICK, None).read(compile_rules(selector), page)
+        await Reader(fetcher, isolated, QUICK, None).read(compile_rules(selector), fetched(text))
     note("blocked", f"{max(gaps) * 1000:.0f} ms")
     assert not isolated._idle
+
+
+async def test_a_page_that_takes_longer_than_others_wait_gives_the_same(isolated: Isolation) -> None:
+    text = "<ul>" + "<li><b>1</b><i>2</i>" * 700
+    rules = compile_rules([{"one": "b", "two": "i | integer"}], scope="li")
+    with pytest.raises(Overdue):
+        extract(rules, text, URL, haste=Haste(text.count("<")))
+    async with Client(FetchSettings()) as fetcher:
+        reader = Reader(fetcher, isolated, QUICK, None)
+        found = (await reader.read(rules, fetched(text))).extraction
+    assert found == extract(rules, text, URL)
+    assert len(found.items) == 700
+
+
+async def test_a_selector_that_deep_pages_make_dear_is_applied_where_it_can_be_ended(
+    isolated: Isolation,
+) -> None:
+    isolated._settings = QUICK
+    async with Client(FetchSettings()) as fetcher, unblocked():
+        reader = Reader(fetcher, isolated, QUICK, None)
+        few = await reader.read(compile_rules("div:has(div p)@class"), fetched("<div class=a><div><p>x"))
+        assert few.extraction.value == "a"
+        assert not isolated._idle
+        with pytest.raises(HostilePage, match="took more than"):
+            await reader.read(compile_rules("div:has(div q)"), fetched("<div>" * 3000))
 
 
 @pytest.mark.parametrize("wrong", [os.system, cell.work, Path, {1: print}])
