@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import socket
 import sys
@@ -35,9 +36,16 @@ SHARED = ("scrapr.extraction.extract", "scrapr.fetching.client", "scrapr.storage
 """What a zygote imports beside this module: a role's own modules are small, and come with the role."""
 
 
+GARBAGE = 10_000
+"""Objects more than before at which the collector looks for cycles. Pages and documents are trees of many small objects
+that live for a moment: at Python's 700 the collector looks through them several times before they are gone.
+"""
+
+
 def run_role(name: str, overrides: Mapping[str, str]) -> int:
     """Be the role `name` until asked to stop; the exit code says how that went (`scrapr.runtime.lifecycle.Exit`)."""
     setproctitle.setproctitle(f"scrapr: {name}")
+    gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])
     try:
         settings = all_settings.load(overrides)
     except Invalid as error:

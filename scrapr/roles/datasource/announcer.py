@@ -106,13 +106,19 @@ class Announcer:
             await self._emit(collection, since, latest, changes)
 
     async def _emit(self, collection: str, since: int, latest: int, changes: Sequence[Change]) -> None:
-        """Tell of the changes; of too many only that they are there: whoever wants them asks."""
+        """Tell of the changes piece by piece; without them only that they are there: whoever wants them asks."""
         if collection in self._rooms:
-            told = tuple(changes) if len(changes) <= self._most else ()
-            version = told[-1].version if told else since
-            stretch = Changes.model_construct(
-                collection=collection, since=since, version=version, latest=latest, changes=told
-            )
-            await self.push.emit(collection, "changes", stretch.told())
-            metrics.ANNOUNCED.inc(len(told))
+            for told in _pieces(changes, self._most):
+                version = told[-1].version if told else since
+                stretch = Changes.model_construct(
+                    collection=collection, since=since, version=version, latest=latest, changes=tuple(told)
+                )
+                await self.push.emit(collection, "changes", stretch.told())
+                metrics.ANNOUNCED.inc(len(told))
+                since = version
         self._announced[collection] = latest
+
+
+def _pieces(changes: Sequence[Change], most: int) -> list[Sequence[Change]]:
+    """`changes` in pieces of up to `most`; one that is empty where there are none, or none may be told."""
+    return [changes[at : at + most] for at in range(0, len(changes), most)] if changes and most else [()]
