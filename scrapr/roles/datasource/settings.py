@@ -56,7 +56,10 @@ class DatasourceSettings(BaseModel):
         10_000, ge=1, le=1_000_000, description="values that one list of a record gathers at most"
     )
     push: int = Field(
-        1000, ge=0, le=10_000, description="changes told in one push; of more that another replica wrote, only the version"
+        1000,
+        ge=0,
+        le=10_000,
+        description="changes told in one push; of more that another replica wrote, only the version",
     )
     inbox_retention: int = Field(
         7 * DAY, ge=3600, le=TTL_MOST, description="seconds that a reduced batch is kept"

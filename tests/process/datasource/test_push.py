@@ -60,7 +60,7 @@ async def test_a_room_hears_of_its_collection_alone(datasource: Any, until: Any,
     assert [told.collection for told in heard(first)] == ["a"]
 
 
-async def test_of_very_many_changes_only_the_version_is_told(start: Any, until: Any, listen: Any) -> None:
+async def test_very_many_changes_are_told_piece_by_piece(start: Any, until: Any, listen: Any) -> None:
     datasource = await start(push=3)
     listener = listen(datasource, "c")
     await until(listener.joined)
@@ -70,7 +70,8 @@ async def test_of_very_many_changes_only_the_version_is_told(start: Any, until: 
     await until(has_come_to(listener, 7))
     told = heard(listener)
     assert [(each.since, each.version, each.latest, len(each.changes)) for each in told] == [
-        (0, 0, 4, 0),
+        (0, 3, 4, 3),
+        (3, 4, 4, 1),
         (4, 7, 7, 3),
     ]
 
