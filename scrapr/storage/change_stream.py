@@ -9,7 +9,7 @@ from typing import Any
 
 from pymongo.errors import OperationFailure
 
-from scrapr.storage.mongo import Collection, Document, translated
+from scrapr.storage.mongo import Collection, Database, Document, translated
 
 AWAIT_MS = 500
 SAVE_EVERY = 0.5
@@ -42,9 +42,9 @@ class Bookmark:
 
 
 async def watch(
-    collection: Collection, pipeline: Sequence[Document], *, bookmark: Bookmark | None = None
+    source: Collection | Database, pipeline: Sequence[Document], *, bookmark: Bookmark | None = None
 ) -> AsyncGenerator[Document | None, None]:
-    """Yield the collection's change events; None says that some may be missing: look at the full state.
+    """Yield the change events of a collection or database; None says that some may be missing: look at the full state.
 
     None comes first unless the `bookmark` knows where the last reader was, and again when the oplog no longer
     holds that place. The bookmark moves when the next event is asked for: after the effect of the last one, and
@@ -53,7 +53,7 @@ async def watch(
     token = await bookmark.load() if bookmark else None
     while True:
         try:
-            async with aclosing(_follow(collection, pipeline, token, bookmark)) as events:
+            async with aclosing(_follow(source, pipeline, token, bookmark)) as events:
                 async for event in events:
                     yield event
         except OperationFailure:
@@ -64,10 +64,10 @@ async def watch(
 
 
 async def _follow(
-    collection: Collection, pipeline: Sequence[Document], token: Any, bookmark: Bookmark | None
+    source: Collection | Database, pipeline: Sequence[Document], token: Any, bookmark: Bookmark | None
 ) -> AsyncGenerator[Document | None, None]:
     with translated():
-        stream = await collection.watch(list(pipeline), resume_after=token, max_await_time_ms=AWAIT_MS)
+        stream = await source.watch(list(pipeline), resume_after=token, max_await_time_ms=AWAIT_MS)
     async with stream:
         if token is None:
             yield None

@@ -16,29 +16,18 @@ Op: TypeAlias = Literal["create", "update", "release", "remove", "missed"]
 """missed: there may have been news while nobody listened."""
 ALL: Final = "all"
 _CHANGED = "updateDescription.updatedFields"
-NEWS: Final[list[dict[str, Any]]] = [
-    {
-        "$match": {
-            "$or": [
-                {"operationType": {"$ne": "update"}},
-                {f"{_CHANGED}.revision": {"$exists": True}},
-                *({f"{_CHANGED}.container{seat}": {"$type": "null"}} for seat in SEATS),
-            ]
-        }
-    },
-    {
-        "$project": {
-            "operationType": 1,
-            "documentKey": 1,
-            "fullDocument.type": 1,
-            "fullDocument.pool": 1,
-            f"{_CHANGED}.revision": 1,
-            f"{_CHANGED}.pool": 1,
-        }
-    },
-]
-"""Of the configurations' change stream: what users do and what replicas give back, not what they take and renew."""
-POOL_NEWS: Final[list[dict[str, Any]]] = [{"$project": {"operationType": 1, "documentKey": 1}}]
+NEWS: Final[dict[str, Any]] = {
+    "$or": [
+        {"operationType": {"$ne": "update"}},
+        {f"{_CHANGED}.revision": {"$exists": True}},
+        *({f"{_CHANGED}.container{seat}": {"$type": "null"}} for seat in SEATS),
+    ]
+}
+"""Of the events of configurations: what users do and what replicas give back, not what they take and renew."""
+FIELDS: Final = (
+    *("operationType", "fullDocument.type", "fullDocument.pool"),
+    *(f"{_CHANGED}.revision", f"{_CHANGED}.pool"),
+)
 
 
 class Wish(BaseModel):
@@ -83,7 +72,7 @@ def read_hint(event: dict[str, Any] | None) -> Hint:
 
 
 def read_pool_hint(event: dict[str, Any] | None) -> PoolHint:
-    """The hint that an event of `POOL_NEWS` gives."""
+    """The hint that an event of the pools gives."""
     key = (event or {}).get("documentKey")
     return PoolHint(op="missed") if event is None or key is None else PoolHint(name=key["_id"], op=_op(event))
 

@@ -23,7 +23,7 @@ async def build(*, database: Database, settings: ConfigSettings, token: str) -> 
     claims = ClaimStore(database, settings.lease)
     pool_store = PoolStore(database, pools.default_pools(settings))
     await configurations.prepare()
-    feed = Feed(configurations, pool_store, token=token)
+    feed = Feed(database, configurations, token=token)
     sweeper = Sweeper(configurations, claims, settings.sweep)
     return Role(
         name="config",

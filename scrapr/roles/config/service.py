@@ -9,8 +9,10 @@ import structlog
 
 from scrapr.roles.config import hints, metrics
 from scrapr.roles.config.claims import ClaimStore
-from scrapr.roles.config.store import ConfigurationStore, PoolStore
+from scrapr.roles.config.store import ConfigurationStore
 from scrapr.runtime.loops import Loop
+from scrapr.storage.hearing import Ear, Hearing
+from scrapr.storage.mongo import Database, Document
 from scrapr.web.push import Push
 
 log = structlog.get_logger()
@@ -20,33 +22,32 @@ class Feed:
     """Hints for everybody who joined. Each replica of config watches for itself, and keeps no place in the
     stream: newcomers look at the full state, and so does everybody when some changes may have been missed."""
 
-    def __init__(self, configurations: ConfigurationStore, pools: PoolStore, *, token: str) -> None:
+    def __init__(self, database: Database, configurations: ConfigurationStore, *, token: str) -> None:
         self._configurations = configurations
-        self._pools = pools
         self._rooms: set[str] = set()
+        ears = (
+            Ear("configurations", hints.NEWS, self._tell_configurations, hints.FIELDS),
+            Ear("pools", {}, self._tell_pools, ("operationType",)),
+        )
+        self._hearing = Hearing(database, ears)
         self.push = Push(room_of=self._room_of, admit=self._admit, token=token)
 
     @property
     def loops(self) -> tuple[Loop, ...]:
         """Each of them runs until cancelled."""
-        return (
-            Loop("configurations' news", self._tell_configurations),
-            Loop("pools' news", self._tell_pools),
-        )
+        return (Loop("hear", self._hearing.listen),)
 
-    async def _tell_configurations(self) -> None:
-        async for event in self._configurations.news():
-            hint = hints.read_hint(event)
-            if hints.stays_in_place(event):
-                hint = hint.model_copy(update=await self._configurations.place_of(hint.id))
-            metrics.HINTS.labels(hint.op).inc()
-            log.debug("hint", **hint.model_dump())
-            for room in hints.rooms_for(hint, self._rooms):
-                await self.push.emit(room, "configurations", hint.model_dump())
+    async def _tell_configurations(self, event: Document | None) -> None:
+        hint = hints.read_hint(event)
+        if hints.stays_in_place(event):
+            hint = hint.model_copy(update=await self._configurations.place_of(hint.id))
+        metrics.HINTS.labels(hint.op).inc()
+        log.debug("hint", **hint.model_dump())
+        for room in hints.rooms_for(hint, self._rooms):
+            await self.push.emit(room, "configurations", hint.model_dump())
 
-    async def _tell_pools(self) -> None:
-        async for event in self._pools.news():
-            await self.push.emit(hints.ALL, "pools", hints.read_pool_hint(event).model_dump())
+    async def _tell_pools(self, event: Document | None) -> None:
+        await self.push.emit(hints.ALL, "pools", hints.read_pool_hint(event).model_dump())
 
     def _room_of(self, wish: Any) -> str:
         room = hints.room_of(wish)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bson import ObjectId
@@ -13,8 +13,7 @@ from scrapr.model.configuration import Configuration, Draft
 from scrapr.model.errors import Conflict, Unavailable
 from scrapr.model.pool import PoolDraft
 from scrapr.model.validation import NEWER
-from scrapr.roles.config import claiming, document, hints
-from scrapr.storage import change_stream
+from scrapr.roles.config import claiming, document
 from scrapr.storage.mongo import Database, Document, translated
 
 DUPLICATE = 11000
@@ -108,11 +107,6 @@ class ConfigurationStore:
             found = await (await self._all.aggregate(stages)).to_list()
         return tuple({**each.pop("_id"), **each} for each in found)
 
-    async def news(self) -> AsyncIterator[Document | None]:
-        """Changes as they happen, None where some may be missing."""
-        async for event in change_stream.watch(self._all, hints.NEWS):
-            yield event
-
 
 class PoolStore:
     """The pools: those that operators described, upon the `defaults`. Every method raises `Unavailable`."""
@@ -145,8 +139,3 @@ class PoolStore:
         """Delete a pool; False if there is none."""
         with translated():
             return (await self._all.delete_one({"_id": name})).deleted_count == 1
-
-    async def news(self) -> AsyncIterator[Document | None]:
-        """Changes as they happen, None where some may be missing."""
-        async for event in change_stream.watch(self._all, hints.POOL_NEWS):
-            yield event

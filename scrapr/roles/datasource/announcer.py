@@ -17,20 +17,13 @@ from scrapr.model.validation import parse
 from scrapr.roles.datasource import metrics
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.datasource.store import Store
-from scrapr.storage.change_stream import watch
+from scrapr.runtime.trigger import Trigger
+from scrapr.storage.hearing import Ear
 from scrapr.storage.mongo import Document
 from scrapr.web.push import Push
 
-ADVANCES: list[Document] = [
-    {"$match": {"operationType": {"$in": ["insert", "update", "replace"]}}},
-    {
-        "$project": {
-            "collection": "$documentKey._id",
-            "version": {"$ifNull": ["$updateDescription.updatedFields.version", "$fullDocument.version"]},
-        }
-    },
-    {"$match": {"version": {"$gt": 0}}},
-]
+_UPDATED, _WHOLE = "updateDescription.updatedFields.version", "fullDocument.version"
+ADVANCES: Document = {"$or": [{_UPDATED: {"$gt": 0}}, {_WHOLE: {"$gt": 0}}]}
 """New versions of collections."""
 
 
@@ -57,22 +50,50 @@ class Announcer:
         self._most = settings.push
         self._announced: dict[str, int] = {}
         self._rooms: set[str] = set()
+        self._news: dict[str, int] = {}
+        """Versions that were heard of, and not looked at."""
+        self._may_lack = False
+        """There may be others that were not heard of."""
+        self._trigger = Trigger()
         self._one_by_one = asyncio.Lock()
         self.push = Push(room_of=self._room_of, admit=self._admit, token=token)
+
+    @property
+    def ear(self) -> Ear:
+        """For new versions; where they are not heard of, nobody waits to be told."""
+        return Ear(
+            self._store.collections.name, ADVANCES, self._hear, (_UPDATED, _WHOLE), lost=self.push.dismiss
+        )
 
     async def announce(self) -> None:
         """Tell of every new version, until cancelled. Raises `Unavailable`, and then nobody waits to be told."""
         try:
-            async for event in watch(self._store.collections, ADVANCES):
-                self._heard(None if event is None else event["collection"])
-                if event is not None:
-                    await self._hear(event["collection"], event["version"])
-                    continue
-                for collection in (await self._store.list_collections()).collections:
-                    await self._hear(collection.name, collection.version)
+            while True:
+                await self._trigger.wait()
+                await self._look()
         except Unavailable:
+            self._may_lack = True
+            self._trigger.pull()
             self.push.dismiss()
             raise
+
+    async def _hear(self, event: Document | None) -> None:
+        if event is None:
+            self._may_lack = True
+        else:
+            self._news[event["documentKey"]["_id"]] = _version_in(event)
+        self._trigger.pull()
+        self._heard(None if event is None else event["documentKey"]["_id"])
+
+    async def _look(self) -> None:
+        """Tell what was heard of since the last look."""
+        if self._may_lack:
+            self._may_lack = False
+            for collection in (await self._store.list_collections()).collections:
+                await self._tell_up_to(collection.name, collection.version)
+        while self._news:
+            name = next(iter(self._news))
+            await self._tell_up_to(name, self._news.pop(name))
 
     async def tell(self, changes: Sequence[Change]) -> None:
         """Tell of what was just written here, if it goes on where the last push ended; else `announce` will."""
@@ -94,7 +115,7 @@ class Announcer:
         self._announced.setdefault(collection, version)
         return {"version": version}
 
-    async def _hear(self, collection: str, latest: int) -> None:
+    async def _tell_up_to(self, collection: str, latest: int) -> None:
         async with self._one_by_one:
             since = self._announced.get(collection, 0)
             if latest <= since:
@@ -117,6 +138,13 @@ class Announcer:
                 metrics.ANNOUNCED.inc(len(told))
                 since = version
         self._announced[collection] = latest
+
+
+def _version_in(event: Document) -> int:
+    """An event of `ADVANCES` is of an update, or of the whole."""
+    updated = event.get("updateDescription", {}).get("updatedFields", {})
+    version: int = (updated or event["fullDocument"])["version"]
+    return version
 
 
 def _pieces(changes: Sequence[Change], most: int) -> list[Sequence[Change]]:

@@ -36,6 +36,7 @@ from scrapr.roles.datasource.store import Store
 from scrapr.runtime.loops import Loop
 from scrapr.storage import mongo
 from scrapr.storage.archive import Archive
+from scrapr.storage.hearing import Ear, Hearing
 from scrapr.storage.mongo import Database
 from scrapr.web import backup
 from scrapr.web.role import Role
@@ -65,6 +66,7 @@ async def build(
     announcer = Announcer(store, settings, token=token, heard=news.heard)
     reducer = Reducer(inbox, ledger, dropper, rebuilder, settings, announcer.tell)
     care = Care(dropper, rebuilder, reducer.mark, config)
+    hearing = Hearing(database, (reducer.ear, announcer.ear, *news.ears), reducer.bookmark)
     workers = (Loop(f"reduce-{number}", reducer.work) for number in range(1, settings.reducers + 1))
 
     async def release() -> None:
@@ -86,7 +88,7 @@ async def build(
             *backup.routes(_archive(database)),
         ),
         loops=(
-            Loop("inbox", reducer.listen),
+            Loop("hear", hearing.listen),
             Loop("reconcile", reducer.reconcile),
             *workers,
             Loop("announce", announcer.announce),
@@ -105,6 +107,7 @@ class _News:
 
     sender: Sender
     heard: Callable[[str | None], None]
+    ears: tuple[Ear, ...]
     routes: tuple[Route, ...]
     loops: tuple[Loop, ...]
 
@@ -134,13 +137,12 @@ def _news(
     return _News(
         sender,
         herald.mark,
+        (keeper.ear, sender.ear),
         routes=(*states_http.routes(book), *hooks_http.WebhookRoutes(registry, outbox, look_again).routes),
         loops=(
-            Loop("ended runs", keeper.listen),
             Loop("states", keeper.tell),
             *(census.loops if census else ()),
             Loop("changed items", herald.look),
-            Loop("deliveries", sender.listen),
             Loop("send", sender.send),
         ),
     )

@@ -26,15 +26,11 @@ from scrapr.roles.datasource.reduce import Folding, keys_of
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.roles.datasource.standing import Effect, End, Fold, Page, Standing
 from scrapr.runtime import backoff
-from scrapr.storage.change_stream import Bookmark, watch
+from scrapr.storage.change_stream import Bookmark
+from scrapr.storage.hearing import Ear
 from scrapr.storage.mongo import Collection, Document
 
 log = structlog.get_logger()
-ARRIVALS: list[Document] = [
-    {"$match": {"operationType": "insert"}},
-    {"$project": {"collection": "$fullDocument.collection", "batch": "$documentKey._id"}},
-]
-"""What is inserted into the inbox, without the items."""
 OUTRUN_PAUSE = 0.01
 OUTRUN_PAUSE_MOST = 0.5
 Tell: TypeAlias = Callable[[Sequence[Change]], Awaitable[None]]
@@ -81,15 +77,29 @@ class Reducer:
         self._outrun: Counter[str] = Counter()
         """How often in a row another replica was faster."""
 
-    async def listen(self) -> None:
-        """Mark the collections for which something arrives at other replicas, until cancelled."""
-        bookmark = Settled(self._inbox.tokens, "inbox", self._agenda)
-        async for event in watch(self._inbox.batches, ARRIVALS, bookmark=bookmark):
-            if event is None:
-                self._inbox.forget()
-                await self._mark_all()
-            elif not self._inbox.knows(event["batch"]):
-                self._agenda.mark(event["collection"])
+    @property
+    def ear(self) -> Ear:
+        """For what is inserted into the inbox, without the items."""
+        return Ear(
+            self._inbox.batches.name,
+            {"operationType": "insert"},
+            self._hear,
+            ("fullDocument.collection",),
+            resumes=True,
+        )
+
+    @property
+    def bookmark(self) -> Settled:
+        """Up to where all that was heard is reduced."""
+        return Settled(self._inbox.tokens, "database", self._agenda)
+
+    async def _hear(self, event: Document | None) -> None:
+        """Mark the collections for which something arrives at other replicas."""
+        if event is None:
+            self._inbox.forget()
+            await self._mark_all()
+        elif not self._inbox.knows(event["documentKey"]["_id"]):
+            self._agenda.mark(event["fullDocument"]["collection"])
 
     async def reconcile(self) -> None:
         """Look at the whole inbox at once and then now and then: the safety net, and the patience with ends."""

@@ -18,17 +18,9 @@ from scrapr.roles.datasource.hooks.events import Event, Hook
 from scrapr.roles.datasource.hooks.pace import Head, Verdict
 from scrapr.storage.mongo import Database, Document, translated
 
-NEWS: Final[list[Document]] = [
-    {
-        "$match": {
-            "$or": [
-                {"operationType": "insert"},
-                {"updateDescription.updatedFields.waiting": {"$exists": True}},
-            ]
-        }
-    },
-    {"$project": {"_id": 1}},
-]
+NEWS: Final[Document] = {
+    "$or": [{"operationType": "insert"}, {"updateDescription.updatedFields.waiting": {"$exists": True}}]
+}
 """Deliveries that wait to be sent since now."""
 HEADS_MOST = 10_000
 DEAD_MOST = 1000

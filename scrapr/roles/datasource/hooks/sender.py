@@ -18,7 +18,8 @@ from scrapr.roles.datasource.hooks.registry import Registry
 from scrapr.roles.datasource.hooks.settings import WebhookSettings
 from scrapr.runtime import backoff
 from scrapr.runtime.trigger import Trigger
-from scrapr.storage.change_stream import watch
+from scrapr.storage.hearing import Ear
+from scrapr.storage.mongo import Document
 
 log = structlog.get_logger()
 LEASE = 10.0
@@ -50,10 +51,13 @@ class Sender:
         """Look for deliveries now."""
         self._news.pull()
 
-    async def listen(self) -> None:
-        """Hear of new deliveries, until cancelled."""
-        async for _ in watch(self._outbox.deliveries, NEWS):
-            self._news.pull()
+    @property
+    def ear(self) -> Ear:
+        """For new deliveries."""
+        return Ear(self._outbox.deliveries.name, NEWS, self._hear)
+
+    async def _hear(self, _event: Document | None) -> None:
+        self._news.pull()
 
     async def send(self) -> None:
         """Send what is due, until cancelled. What is under way then is sent once more by whoever comes next."""

@@ -14,10 +14,7 @@ from scrapr.roles.datasource.states.settle import Entry, Facts
 from scrapr.roles.datasource.store import run_of
 from scrapr.storage.mongo import Collection, Database, Document, translated
 
-NEWS: Final[list[Document]] = [
-    {"$match": {"updateDescription.updatedFields.untold": {"$exists": True}}},
-    {"$project": {"_id": 1}},
-]
+NEWS: Final[Document] = {"updateDescription.updatedFields.untold": {"$exists": True}}
 """Runs whose end was just reduced."""
 
 

@@ -19,8 +19,8 @@ from scrapr.roles.datasource.states import settle
 from scrapr.roles.datasource.states.book import NEWS, Book
 from scrapr.roles.datasource.states.settle import Entry, Patience
 from scrapr.runtime.trigger import Trigger
-from scrapr.storage.change_stream import watch
-from scrapr.storage.mongo import transact
+from scrapr.storage.hearing import Ear
+from scrapr.storage.mongo import Document, transact
 
 log = structlog.get_logger()
 AT_ONCE = 100
@@ -40,10 +40,13 @@ class Keeper:
         self._reconcile = reconcile
         self._news = Trigger()
 
-    async def listen(self) -> None:
-        """Hear of runs that were reduced, until cancelled."""
-        async for _ in watch(self._book.runs, NEWS):
-            self._news.pull()
+    @property
+    def ear(self) -> Ear:
+        """For runs that were reduced."""
+        return Ear(self._book.runs.name, NEWS, self._hear)
+
+    async def _hear(self, _event: Document | None) -> None:
+        self._news.pull()
 
     async def tell(self) -> None:
         """Bring every run into the state of its configuration, until cancelled."""
