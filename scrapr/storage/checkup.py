@@ -50,6 +50,7 @@ async def examine_mongo(settings: MongoSettings) -> list[Finding]:
     return [
         judge_version("MongoDB", version, MONGO_LEAST),
         judge_set(status),
+        *judge_sources(status),
         judge_clock("MongoDB's clock", hello["localTime"].timestamp() - now),
         judge_disk("MongoDB's disk", space["fsUsedSize"], space["fsTotalSize"]),
     ]
@@ -64,6 +65,18 @@ def judge_set(status: Mapping[str, Any]) -> Finding:
     }
     leads = (each["name"] for each in status["members"] if each["stateStr"] == "PRIMARY")
     return judge_members("replica set", members, leader=next(leads, None))
+
+
+def judge_sources(status: Mapping[str, Any]) -> Iterator[Finding]:
+    """The members of a replica set that follow another than the primary, by what `replSetGetStatus` tells."""
+    leads = [each["name"] for each in status["members"] if each["stateStr"] == "PRIMARY"]
+    followed = {each["name"]: each.get("syncSourceHost") for each in status["members"]}
+    if chained := [name for name, source in followed.items() if leads and source and source not in leads]:
+        advice = (
+            "rs.reconfig({...rs.conf(), settings: {...rs.conf().settings, chainingAllowed: false}}): "
+            "else writes wait for half a minute when the machine of a member that others follow is lost"
+        )
+        yield warning("members that follow no primary", ", ".join(chained), advice)
 
 
 async def examine_redis(settings: RedisSettings) -> list[Finding]:

@@ -83,6 +83,9 @@ async def _make(name: str, members: Sequence[tuple[str, int]], options: Mapping[
     config = {
         "_id": name,
         "members": [{"_id": place, "host": f"{host}:{port}"} for place, (host, port) in enumerate(members)],
+        # All follow the primary. A member that follows another holds up every majority write for ten seconds or more
+        # when the machine of that other one loses its power.
+        "settings": {"chainingAllowed": False},
     }
     host, port = members[0]
     client: AsyncMongoClient[dict[str, Any]]

@@ -7,7 +7,7 @@ import pytest
 from scrapr.discovery.checkup import judge_role
 from scrapr.fleet.checkup import judge_nodes
 from scrapr.model import finding
-from scrapr.storage.checkup import judge_redis, judge_set
+from scrapr.storage.checkup import judge_redis, judge_set, judge_sources
 from scrapr.web.checkup import judge_certificate
 
 DAY = 86400
@@ -45,6 +45,19 @@ def test_each_part_has_a_state_and_bad_news_an_advice(
     assert judged.state == state
     assert words in f"{judged.found} {judged.advice}"
     assert judged.advice or state == "good"
+
+
+def test_members_that_follow_another_than_the_primary_are_told() -> None:
+    followed = {"a:1": "", "b:1": "a:1", "c:1": "b:1"}
+    members = [
+        {"name": name, "stateStr": "SECONDARY" if source else "PRIMARY", "syncSourceHost": source}
+        for name, source in followed.items()
+    ]
+    [told] = judge_sources({"members": members})
+    assert (told.state, told.found) == ("warning", "c:1")
+    assert "chainingAllowed: false" in told.advice
+    assert not list(judge_sources({"members": members[:2]}))
+    assert not list(judge_sources({"members": members[1:]}))  # no primary is worse, and told elsewhere
 
 
 def test_a_replica_set_without_a_primary_is_bad() -> None:
