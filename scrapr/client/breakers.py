@@ -53,6 +53,11 @@ class Breakers:
         finally:
             STATE.labels(peer).set(breaker.circuit)
 
+    def doubts(self, peer: str) -> bool:
+        """Whether another peer, if there is one, had better be called: this one failed a short while ago."""
+        found = self._circuits.get(peer)
+        return found is not None and found.is_doubtful(asyncio.get_running_loop().time())
+
     def _to(self, peer: str) -> Breaker:
         if peer not in self._circuits:
             self._forget_some()

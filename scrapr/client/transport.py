@@ -28,6 +28,10 @@ Locate: TypeAlias = Callable[[], Awaitable[str]]
 
 SILENCE = 600.0
 """Seconds without a byte after which a stream counts as broken off."""
+CONNECT = 2.0
+"""Seconds for a connection, which takes milliseconds, and a second more where its first packet was lost."""
+LOOKS = 4
+"""How often a peer is looked for that did not fail just now."""
 
 
 class Transport:
@@ -111,7 +115,7 @@ class Transport:
             raise Unavailable(f"GET {url}: {str(error) or type(error).__name__}") from error
 
     async def _try(self, method: str, path: str, body: Any, options: dict[str, Any]) -> Any:
-        peer = await self.locate()
+        peer = await self._find()
         data = body.model_dump_json().encode() if isinstance(body, BaseModel) else orjson.dumps(body)
         # A peer that answers, be it that it is busy, is there: only where nobody answers the circuit opens.
         with self._breakers.guarding(peer):
@@ -129,6 +133,15 @@ class Transport:
                 raise Unavailable(f"{method} {peer}{path}: {told}") from error
         return _read(answer, content)
 
+    async def _find(self) -> str:
+        """A peer; one that failed just now only where there seems to be no other."""
+        peer = await self.locate()
+        for _ in range(LOOKS):
+            if not self._breakers.doubts(peer):
+                break
+            peer = await self.locate()
+        return peer
+
     @asynccontextmanager
     async def stream(
         self, path: str, body: AsyncIterator[bytes] | None
@@ -145,7 +158,8 @@ class Transport:
             raise Unavailable(f"POST {url}: {str(error) or type(error).__name__}") from error
 
     def _timeout(self, patience: float | None) -> aiohttp.ClientTimeout:
-        return aiohttp.ClientTimeout(total=max(self._settings.timeout, patience or 0))
+        timeout = self._settings.timeout
+        return aiohttp.ClientTimeout(total=max(timeout, patience or 0), sock_connect=min(timeout, CONNECT))
 
 
 def _texts(query: Mapping[str, Any] | None) -> dict[str, str]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import IntEnum
 
+DOUBT = 10.0
+"""Seconds after a failure for which another peer, if there is one, had better be called."""
+
 
 class Circuit(IntEnum):
     """Whether calls pass. The numbers are those of the metric."""
@@ -40,6 +43,7 @@ class Breaker:
         self._most = failures
         self._rest = rest
         self._failures = 0
+        self._failed_at = float("-inf")
         self._open_until = 0.0
         self._probe = 0
         self.circuit = Circuit.CLOSED
@@ -60,18 +64,21 @@ class Breaker:
         """Seconds until a call may pass."""
         return 0.0 if self.circuit is Circuit.CLOSED else max(0.0, self._open_until - now)
 
+    def is_doubtful(self, now: float) -> bool:
+        """Whether the last call that ended failed, a short while ago."""
+        return now - self._failed_at < DOUBT
+
     def succeed(self, which: Pass) -> bool:
         """Note an answer; whether that closed the circuit."""
-        if self.circuit is Circuit.CLOSED:
-            self._failures = 0
+        was_closed = self.circuit is Circuit.CLOSED
+        if not was_closed and (not which.probe or which.probe != self._probe):
             return False
-        if not which.probe or which.probe != self._probe:
-            return False
-        self.circuit, self._failures = Circuit.CLOSED, 0
-        return True
+        self.circuit, self._failures, self._failed_at = Circuit.CLOSED, 0, float("-inf")
+        return not was_closed
 
     def fail(self, which: Pass, now: float) -> bool:
         """Note a failure; whether that opened the circuit, which was closed."""
+        self._failed_at = now
         if self.circuit is Circuit.CLOSED:
             self._failures += not which.probe
             if which.probe or self._failures < self._most:

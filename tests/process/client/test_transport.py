@@ -165,6 +165,30 @@ async def test_a_peer_that_hangs_is_left_alone_then_asked_once_and_trusted_again
         assert changes == ["peer lost", "peer recovered"]
 
 
+async def test_a_peer_that_failed_just_now_is_called_only_where_there_is_no_other(
+    free_port: Callable[[], int],
+) -> None:
+    dead = f"http://127.0.0.1:{free_port()}"
+    looks: list[str] = []
+
+    async def handle(_: web.Request) -> web.Response:
+        return web.json_response("well")
+
+    async with peer(handle) as transport:
+        living = await transport.locate()
+
+        async def locate() -> str:
+            looks.append(dead if len(looks) % 3 < 2 else living)
+            return looks[-1]
+
+        both = transport.toward(locate)
+        assert await both.call("GET", "/v1/things", once=False) == "well"
+        assert looks == [dead, dead, living]
+        assert [await both.call("GET", "/v1/things", once=True) for _ in range(9)] == ["well"] * 9
+        with pytest.raises(errors.Unavailable, match=dead):
+            await transport.toward(at(dead)).call("GET", "/v1/things", once=True)
+
+
 async def test_a_busy_peer_is_no_lost_one() -> None:
     async def handle(_: web.Request) -> web.Response:
         return refuse(errors.Unavailable("busy"))

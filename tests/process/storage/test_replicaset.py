@@ -63,8 +63,8 @@ async def test_it_makes_the_set_and_the_user_once_and_changes_the_password_when_
     assert "was there already" in await initiate(guarded.settings(), guarded.key)
     async with mongo.connect(guarded.settings(), "scrapr_data") as database:
         await database["things"].insert_one({"a": 1})
-        made = await database.client.admin.command("replSetGetConfig")
-        assert made["config"]["settings"]["chainingAllowed"] is False
+        config = (await database.client.admin.command("replSetGetConfig"))["config"]
+        assert config["settings"]["chainingAllowed"] is False
     found = {each.part: each for each in await examine_mongo(guarded.settings())}
     assert {part: each.state for part, each in found.items() if part != "MongoDB's disk"} == {
         "MongoDB": "good",

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from scrapr.runtime.breaker import Breaker, Circuit, Pass
+from scrapr.runtime.breaker import DOUBT, Breaker, Circuit, Pass
 
 REST = 10.0
 
@@ -25,6 +25,17 @@ def test_failures_in_a_row_open_the_circuit_and_others_do_not() -> None:
         breaker.succeed(Pass())
     assert breaker.circuit is Circuit.CLOSED
     assert opened().circuit is Circuit.OPEN
+
+
+def test_who_failed_is_doubted_for_a_while_or_until_it_answers() -> None:
+    breaker = Breaker(failures=3, rest=REST)
+    assert not breaker.is_doubtful(0.0)
+    breaker.fail(Pass(), 0.0)
+    assert breaker.is_doubtful(DOUBT - 0.1)
+    assert not breaker.is_doubtful(DOUBT)
+    breaker.fail(Pass(), 20.0)
+    breaker.succeed(Pass())
+    assert not breaker.is_doubtful(20.0)
 
 
 def test_an_open_circuit_lets_nobody_pass_until_its_rest_is_over() -> None:
