@@ -21,6 +21,11 @@ from scrapr.roles.scraper.isolation import Isolation
 from scrapr.roles.scraper.settings import ScraperSettings
 
 GONE = frozenset({404, 410})
+OVERDUE_MOST = 3
+"""Pages of a run in a row that are overdue; the others go to a thread at once.
+
+One may be overdue by chance: garbage is collected whenever there is enough of it.
+"""
 STEEP_MOST = 300
 """Tags of a page to which steep selectors are applied in this process: nested to the worst, they take 25 ms."""
 
@@ -69,7 +74,8 @@ class Reader:
         self._settings = settings
         self._options = options
         self._source = source
-        self._is_slow = False
+        self._overdue = 0
+        """Pages in a row that were overdue."""
 
     async def read(self, rules: Rules, page: Page) -> Reading:
         """What `rules` find on `page`."""
@@ -114,14 +120,15 @@ class Reader:
 
     def _extract_at_once(self, rules: Rules, page: Page, tags: int) -> Extraction | str | None:
         """As `_extract_ordinary`; None for a page that would hold up the event loop, or others of this run before."""
-        if self._is_slow or tags > TAGS_MOST or len(page.text) > self._settings.inline:
+        if self._overdue >= OVERDUE_MOST or tags > TAGS_MOST or len(page.text) > self._settings.inline:
             return None
         try:
-            return _extract_ordinary(rules, page, tags, Haste(tags))
+            found = _extract_ordinary(rules, page, tags, Haste(tags))
         except Overdue:
-            # Threads take turns at the interpreter, which costs half as much again, but less than trying in vain.
-            self._is_slow = True
+            self._overdue += 1
             return None
+        self._overdue = 0
+        return found
 
     async def _follow_all(self, follows: Iterable[Follow]) -> dict[str, Behind]:
         """Each page once, all at the same time: how many that really are, the fetcher decides."""
