@@ -8,6 +8,7 @@ requests at the same time, each of which goes through its share by pagination, a
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import subprocess
@@ -24,6 +25,7 @@ import uvloop
 from aiohttp import web
 from redis.asyncio import Redis
 
+from scrapr.bootstrap.life import GARBAGE
 from scrapr.client.datasource import DatasourceClient
 from scrapr.client.settings import ClientSettings
 from scrapr.client.transport import Transport, at, open_session
@@ -71,6 +73,7 @@ def _claims(base: str, pages: int, chains: int) -> Iterator[Claim]:
 
 async def main(mode: str, pages: int, concurrency: int, base: str, out: Path) -> None:
     """Run and print one line of JSON."""
+    gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])  # as a role does
     claims = list(_claims(base, pages, 1 if mode == "seq" else min(concurrency, pages)))
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
