@@ -17,6 +17,8 @@ from scrapr.runtime.settings import DrainSettings
 DEPLOY = Path(__file__).parents[2] / "deploy"
 STACK = yaml.safe_load((DEPLOY / "stack.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = STACK["services"]
+OF_THE_SYSTEM = {"RES_OPTIONS"}
+"""Variables that the C library reads."""
 PLAYING = {name: each for name, each in SERVICES.items() if str(each["command"][0]) == "run"}
 
 
@@ -43,7 +45,7 @@ def test_every_service_of_a_role_plays_a_role_that_exists() -> None:
 
 @pytest.mark.parametrize("name", sorted(PLAYING))
 def test_a_role_is_told_by_variables_and_secrets_that_are_settings(name: str) -> None:
-    assert set(PLAYING[name]["environment"]) <= settings.names()
+    assert set(PLAYING[name]["environment"]) <= settings.names() | OF_THE_SYSTEM
     assert {f"SCRAPR_{secret.upper()}" for secret in PLAYING[name]["secrets"]} <= settings.names()
 
 
