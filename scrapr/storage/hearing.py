@@ -44,8 +44,9 @@ class Hearing:
     async def listen(self) -> None:
         """Hear, until cancelled. Raises `Unavailable`."""
         try:
-            # They begin with all there is. From a bookmark the stream begins before now: nothing falls between.
-            await self._tell(None, [ear for ear in self._ears if not ear.resumes])
+            if self._bookmark is not None:
+                # The others begin with all there is. The stream begins before now, so that nothing falls between.
+                await self._tell(None, [ear for ear in self._ears if not ear.resumes])
             async for event in watch(self._database, pipeline_of(self._ears), bookmark=self._bookmark):
                 await self._tell(event, self._ears)
         except Unavailable:
