@@ -43,12 +43,19 @@ def stack(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield stack
 
 
-def test_all_comes_up_and_a_posted_configuration_is_served_at_the_entry(stack: Stack, site: str) -> None:
+@pytest.fixture(scope="module")
+def places(stack: Stack, site: str) -> Stack:
+    """The stack, with a collection that is served at `ITEMS`."""
     scraper = {"source": site, "scope": "li.item", "selector": [{"title": "h3"}]}
     body = {"type": "scraper", "collection": "places", "scraper": scraper, "ttl": 3600}
     assert stack.client.post(f"{stack.url}/v1/configurations", json=body).status_code == 401
     assert stack.post(body).status_code == 201
-    wait_for(lambda: sorted(each["title"] for each in stack.items("places")) == ["Bar", "Cafe"], 180)
+    wait_for(lambda: stack.items("places"), 180)
+    return stack
+
+
+def test_all_comes_up_and_a_posted_configuration_is_served_at_the_entry(places: Stack) -> None:
+    assert sorted(each["title"] for each in places.items("places")) == ["Bar", "Cafe"]
 
 
 def test_nodes_pools_and_the_dashboard_are_seen_at_the_entry(stack: Stack) -> None:
@@ -105,29 +112,31 @@ def _scrapes(stack: Stack, configuration: str) -> int:
 
 @pytest.mark.long
 def test_a_new_image_replaces_the_old_one_everywhere_under_load_without_a_failed_request(
-    stack: Stack,
+    places: Stack,
 ) -> None:
     """The roles by Swarm, the pools by the orchestrator, once it has the new image itself."""
 
     def upgrade() -> None:
-        stack.deploy(NEXT)
-        wait_for(lambda: _ended(stack, *OURS) == {"completed"} and stack.images(*OURS) == {NEXT}, MINUTES)
+        places.deploy(NEXT)
+        wait_for(lambda: _ended(places, *OURS) == {"completed"} and places.images(*OURS) == {NEXT}, MINUTES)
 
-    assert set(act_under_load(stack, ITEMS, upgrade)) == {200}
+    assert set(act_under_load(places, ITEMS, upgrade)) == {200}
 
 
 @pytest.mark.long
-def test_an_image_that_does_not_work_is_rolled_back_by_itself_and_costs_no_request(stack: Stack) -> None:
+def test_an_image_that_does_not_work_is_rolled_back_by_itself_and_costs_no_request(places: Stack) -> None:
     """It dies as config and as an endpoint; what is well with it stays with it."""
+    dying = ("scrapr_config", "scrapr_endpoint-default")
+    before = places.images(*dying)
 
     def upgrade() -> None:
-        stack.deploy(BROKEN)
-        wait_for(lambda: _ended(stack, "scrapr_config") == {"rollback_completed"}, MINUTES)
-        wait_for(lambda: stack.label("scrapr_endpoint-default", "scrapr.refused"), MINUTES)
+        places.deploy(BROKEN)
+        wait_for(lambda: _ended(places, "scrapr_config") == {"rollback_completed"}, MINUTES)
+        wait_for(lambda: places.label("scrapr_endpoint-default", "scrapr.refused"), MINUTES)
 
-    assert set(act_under_load(stack, ITEMS, upgrade)) == {200}
-    assert stack.images("scrapr_config", "scrapr_endpoint-default") == {NEXT}
-    assert stack.images("scrapr_datasource", "scrapr_orchestrator") == {BROKEN}
+    assert set(act_under_load(places, ITEMS, upgrade)) == {200}
+    assert places.images(*dying) == before
+    assert places.images("scrapr_datasource", "scrapr_orchestrator") == {BROKEN}
 
 
 def _ended(stack: Stack, *services: str) -> set[str]:
