@@ -13,6 +13,8 @@ from scrapr.model.rules import Removal
 from scrapr.model.times import Time
 
 RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
+ConfigurationId: TypeAlias = Annotated[str, Field(max_length=100)]
+"""What a configuration is called by whoever posts for it."""
 Outcome: TypeAlias = Literal["complete", "cut", "empty", "failed"]
 """complete: all pages to the end or the limit; cut: those before a failure; empty: no items; failed: none."""
 State: TypeAlias = Literal["healthy", "degraded", "broken"]
@@ -31,7 +33,7 @@ class Batch(BaseModel):
     data: list[Item]
     run: RunId | None = None
     page: Annotated[StrictInt, Field(ge=1)] = 1
-    configuration: Annotated[str, Field(max_length=100)] | None = None
+    configuration: ConfigurationId | None = None
     epoch: Annotated[StrictInt, Field(ge=0)] | None = None
     source: Annotated[str, Field(max_length=8192)] | None = None
     key: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=10)] = ("title",)
@@ -50,6 +52,12 @@ class Epoch(BaseModel):
     epoch: Annotated[StrictInt, Field(ge=0)]
 
 
+class Announcement(Epoch):
+    """An epoch, and the configuration whose claim it is."""
+
+    configuration: ConfigurationId
+
+
 class Run(BaseModel):
     """One pass of a scraper over a configuration's pages; also the body of `POST /items` that ends it."""
 
@@ -58,7 +66,7 @@ class Run(BaseModel):
     run: RunId
     finished: Literal[True] = True
     collection: Name
-    configuration: Annotated[str, Field(max_length=100)] | None = None
+    configuration: ConfigurationId | None = None
     epoch: Annotated[StrictInt, Field(ge=0)] | None = None
     revision: Annotated[StrictInt, Field(ge=0)] | None = None
     """Of the configuration; runs of another are not compared with it."""

@@ -9,14 +9,14 @@ import orjson
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
-from scrapr.model.batch import Batch, Epoch, Receipt, Receipts, Run, Runs
+from scrapr.model.batch import Announcement, Batch, Epoch, Receipt, Receipts, Run, Runs
 from scrapr.model.change import Change, Changes
 from scrapr.model.collection import Collections
 from scrapr.model.item import Item
 from scrapr.model.moment import Moment
 from scrapr.model.quarantine import Quarantine, Replay, Replayed
 from scrapr.model.record import Records
-from scrapr.model.validation import read_json
+from scrapr.model.validation import parse, read_json
 from scrapr.roles.datasource import intake
 from scrapr.roles.datasource.care import Care
 from scrapr.roles.datasource.inbox import Inbox
@@ -141,7 +141,9 @@ def _taking(inbox: Inbox, arrived: Callable[[str], None]) -> tuple[Route, ...]:
                 arrived(collection)
 
     async def announce(call: Call) -> None:
-        await inbox.announce(call.place("configuration"), (await call.body(Epoch)).epoch)
+        epoch = (await call.body(Epoch)).epoch
+        told = parse(Announcement, {"configuration": call.place("configuration"), "epoch": epoch})
+        await inbox.announce(told.configuration, told.epoch)
 
     return (
         Route(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scrapr.model.batch import Batch
-from scrapr.model.errors import StaleEpoch
+from scrapr.model.errors import Invalid, StaleEpoch
 from scrapr.roles.datasource import arrivals
 from scrapr.roles.datasource.inbox import Inbox
 from scrapr.roles.datasource.settings import DatasourceSettings
@@ -37,6 +37,14 @@ async def test_a_new_holder_shuts_the_earlier_ones_out_before_it_sends_anything(
     with pytest.raises(StaleEpoch, match="in epoch 2"):
         await datasource.client.announce("x", 1)
     await datasource.client.send(batch(2))
+
+
+async def test_an_announcement_for_a_configuration_that_none_can_be_called_is_refused(
+    datasource: Any,
+) -> None:
+    with pytest.raises(Invalid, match="configuration"):
+        await datasource.client.announce("x" * 101, 2)
+    await datasource.client.announce("x" * 100, 2)
 
 
 async def test_what_slips_in_after_the_next_holders_batch_was_reduced_writes_nothing(
