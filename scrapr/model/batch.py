@@ -7,14 +7,12 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
 from scrapr.model.collection import Name
-from scrapr.model.configuration import DEFAULT_COLLECT, FieldName, FieldRules
+from scrapr.model.configuration import DEFAULT_COLLECT, ConfigurationId, FieldName, FieldRules
 from scrapr.model.item import Item
 from scrapr.model.rules import Removal
 from scrapr.model.times import Time
 
 RunId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")]
-ConfigurationId: TypeAlias = Annotated[str, Field(max_length=100)]
-"""What a configuration is called by whoever posts for it."""
 Outcome: TypeAlias = Literal["complete", "cut", "empty", "failed"]
 """complete: all pages to the end or the limit; cut: those before a failure; empty: no items; failed: none."""
 State: TypeAlias = Literal["healthy", "degraded", "broken"]

@@ -49,6 +49,8 @@ def wrong_parts(kind: Any, given: Collection[str]) -> Iterator[FieldError]:
             yield FieldError(field=name, problem=MISPLACED, allowed="null")
 
 
+ConfigurationId = Annotated[str, Field(max_length=100)]
+"""What a configuration is called by whoever speaks of it; that there is one is another matter."""
 Source = Annotated[str, Field(max_length=8192), AfterValidator(_check_source)]
 FieldName = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^$\x00][^\x00]*$")]
 FieldRules = Annotated[dict[FieldName, FieldRule], Field(max_length=200)]

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
-from scrapr.model.configuration import FieldName, FieldRules
+from scrapr.model.configuration import ConfigurationId, FieldName, FieldRules
 from scrapr.model.errors import FieldError
 from scrapr.model.item import Item
 from scrapr.model.times import Time
@@ -45,7 +45,7 @@ class Replay(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    configuration: Annotated[str, Field(max_length=100)] | None = None
+    configuration: ConfigurationId | None = None
     key: Annotated[tuple[FieldName, ...], Field(min_length=1, max_length=10)] | None = None
     collect: Annotated[dict[FieldName, FieldName], Field(max_length=100)] | None = None
     fields: FieldRules | None = None

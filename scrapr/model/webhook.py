@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, mo
 from yarl import URL
 
 from scrapr.model.collection import Name
+from scrapr.model.configuration import ConfigurationId
 from scrapr.model.times import Time
 from scrapr.model.validation import wrong
 
@@ -52,7 +53,7 @@ class WebhookDraft(BaseModel):
     url: Annotated[str, Field(max_length=2048), AfterValidator(_check_url)]
     events: Annotated[tuple[EventType, ...], Field(min_length=1)] = EVENTS
     collection: Name | None = None
-    configuration: Annotated[str, Field(max_length=100)] | None = None
+    configuration: ConfigurationId | None = None
     secret: Annotated[SecretStr, AfterValidator(_check_secret)] | None = None
     """Signs what is sent; it is never shown again."""
 
