@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -46,15 +47,16 @@ def stack(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 @pytest.fixture(scope="module")
 def places(stack: Stack, site: str) -> Stack:
     """The stack, with a collection that is served at `ITEMS`."""
-    scraper = {"source": site, "scope": "li.item", "selector": [{"title": "h3"}]}
-    body = {"type": "scraper", "collection": "places", "scraper": scraper, "ttl": 3600}
-    assert stack.client.post(f"{stack.url}/v1/configurations", json=body).status_code == 401
-    assert stack.post(body).status_code == 201
+    assert stack.post(_configuration(site, "places", ttl=3600)).status_code == 201
     wait_for(lambda: stack.items("places"), 180)
     return stack
 
 
-def test_all_comes_up_and_a_posted_configuration_is_served_at_the_entry(places: Stack) -> None:
+def test_all_comes_up_and_a_posted_configuration_is_served_at_the_entry(places: Stack, site: str) -> None:
+    unsigned = places.client.post(
+        f"{places.url}/v1/configurations", json=_configuration(site, "places", ttl=3600)
+    )
+    assert unsigned.status_code == 401
     assert sorted(each["title"] for each in places.items("places")) == ["Bar", "Cafe"]
 
 
@@ -78,8 +80,7 @@ def test_it_may_be_deployed_again_and_nothing_changes(stack: Stack) -> None:
 
 def test_no_request_fails_while_consul_is_gone_nor_when_it_is_back(stack: Stack, site: str) -> None:
     """And what is due is scraped all the while; configurations come in, and how things are is told."""
-    scraper = {"source": site, "scope": "li.item", "selector": [{"title": "h3"}]}
-    body = {"type": "scraper", "collection": "often", "scraper": scraper, "ttl": 1}
+    body = _configuration(site, "often", ttl=1)
     identity = stack.post(body).raise_for_status().json()["id"]
     wait_for(lambda: _scrapes(stack, identity), MINUTES)
     names = [f"scrapr_consul-{number}" for number in (1, 2, 3)]
@@ -102,6 +103,12 @@ def test_no_request_fails_while_consul_is_gone_nor_when_it_is_back(stack: Stack,
 
     wait_for(lambda: stack.items("often"), MINUTES)
     assert set(act_under_load(stack, "/v1/collections/often/items", go_and_come)) == {200}
+
+
+def _configuration(site: str, collection: str, *, ttl: int) -> dict[str, Any]:
+    """What is posted for the page at `site`."""
+    scraper = {"source": site, "scope": "li.item", "selector": [{"title": "h3"}]}
+    return {"type": "scraper", "collection": collection, "scraper": scraper, "ttl": ttl}
 
 
 def _scrapes(stack: Stack, configuration: str) -> int:
