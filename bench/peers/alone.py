@@ -23,7 +23,7 @@ from pathlib import Path
 import orjson
 import uvloop
 from aiohttp import web
-from redis.asyncio import Redis
+from pydantic import SecretStr
 
 from scrapr.bootstrap.life import GARBAGE
 from scrapr.client.datasource import DatasourceClient
@@ -42,6 +42,8 @@ from scrapr.roles.scraper.isolation import Isolation
 from scrapr.roles.scraper.run import Run, Tools, make_id
 from scrapr.roles.scraper.settings import ScraperSettings
 from scrapr.roles.scraper.store import Store
+from scrapr.storage.redis import connect
+from scrapr.storage.settings import RedisSettings
 
 FETCH = FetchSettings(allow=(ip_network("127.0.0.0/8"),), pace=0, adaptive=False, robots=False, per_host=64)
 SETTINGS = ScraperSettings()
@@ -77,8 +79,8 @@ async def main(mode: str, pages: int, concurrency: int, base: str, out: Path) ->
     claims = list(_claims(base, pages, 1 if mode == "seq" else min(concurrency, pages)))
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        redis = Redis.from_url(await stack.enter_async_context(embedded.running(folder, EmbeddedSettings())))
-        stack.push_async_callback(redis.aclose)
+        at_redis = await stack.enter_async_context(embedded.running(folder, EmbeddedSettings()))
+        redis = await stack.enter_async_context(connect(RedisSettings(url=SecretStr(at_redis))))
         url = stack.enter_context(_datasource(out))
         session = await stack.enter_async_context(open_session(ClientSettings(), ""))
         fetcher = await stack.enter_async_context(Client(FETCH, share(redis, SETTINGS, "scraper-1")))

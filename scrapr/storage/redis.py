@@ -8,11 +8,17 @@ from typing import TypeAlias
 
 import redis.asyncio
 import redis.exceptions
+from redis.driver_info import DriverInfo
 
 from scrapr.model.errors import Refused, Unavailable
 from scrapr.storage.settings import RedisSettings
 
 Redis: TypeAlias = redis.asyncio.Redis
+
+CONNECTIONS = 64
+"""Commands of a process that Redis is asked at the same time; more wait for their turn."""
+DRIVER = DriverInfo()
+"""One for all connections: each would else look for redis-py's version among the files of what is installed."""
 
 
 @asynccontextmanager
@@ -23,11 +29,16 @@ async def connect(settings: RedisSettings) -> AsyncIterator[Redis]:
         raise Refused(
             "SCRAPR_REDIS_URL is not set; allowed: a redis:// URL, or `scrapr up`, which starts its own"
         )
-    client = redis.asyncio.Redis.from_url(
+    # redis-py's ordinary pool refuses what is over its number at once: a hundred runs that start together were told so.
+    pool = redis.asyncio.BlockingConnectionPool.from_url(
         url,
+        max_connections=CONNECTIONS,
+        timeout=settings.timeout,
         socket_timeout=settings.timeout,
         socket_connect_timeout=settings.timeout,
+        driver_info=DRIVER,
     )
+    client = redis.asyncio.Redis.from_pool(pool)
     try:
         yield client
     finally:

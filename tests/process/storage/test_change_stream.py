@@ -15,6 +15,7 @@ from scrapr.storage import change_stream, mongo
 from scrapr.storage import redis as redis_storage
 from scrapr.storage.change_stream import Bookmark
 from scrapr.storage.mongo import Database
+from scrapr.storage.redis import CONNECTIONS
 from scrapr.storage.settings import MongoSettings, RedisSettings
 from tests.endings import end
 
@@ -108,6 +109,12 @@ async def test_a_redis_that_does_not_answer_is_unavailable(free_port: Any) -> No
     async with redis_storage.connect(settings) as client:
         with pytest.raises(Unavailable, match="Redis"):
             await redis_storage.ping(client)
+
+
+async def test_more_commands_than_there_are_connections_to_redis_wait_for_their_turn(redis_url: str) -> None:
+    async with redis_storage.connect(RedisSettings(url=SecretStr(redis_url))) as client:
+        pauses = (client.blpop(["nothing comes here"], timeout=0.01) for _ in range(3 * CONNECTIONS))
+        assert await asyncio.gather(*pauses) == [None] * 3 * CONNECTIONS
 
 
 async def test_a_store_without_a_url_is_refused_by_the_name_of_its_setting() -> None:
