@@ -22,7 +22,7 @@ Lacks: TypeAlias = Callable[["Page"], Awaitable[bool]]
 
 @dataclass(frozen=True, slots=True)
 class Validators:
-    """What tells that a page did not change: ETag, Last-Modified, and the SHA-256 of the body, in hex."""
+    """What tells that a page did not change: ETag, Last-Modified, and the body's XXH3 (128 bits, in hex)."""
 
     etag: str | None = None
     last_modified: str | None = None

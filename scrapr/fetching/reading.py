@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Mapping
+
+from xxhash import xxh3_128_hexdigest
 
 from scrapr.fetching import charset
 from scrapr.fetching.errors import FetchUnavailable
@@ -71,7 +72,7 @@ def _renewed(known: Validators, answer: Answer, digest: str | None) -> Validator
 
 def _read(answer: Answer, content_type: str, known: str | None, limit: int) -> tuple[str, str, str]:
     """Text, charset and hash; no text if the hash is the known one."""
-    digest = hashlib.sha256(answer.body).hexdigest()
+    digest = xxh3_128_hexdigest(answer.body)
     if digest == known:
         return "", "", digest
     body = _unpack(answer, limit) if _is_gzip(answer, content_type) else answer.body
@@ -79,8 +80,8 @@ def _read(answer: Answer, content_type: str, known: str | None, limit: int) -> t
 
 
 def digest(text: str) -> str:
-    """The SHA-256 of a text that was no body, in hex."""
-    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    """The hash of a text that was no body."""
+    return xxh3_128_hexdigest(text.encode(errors="surrogatepass"))
 
 
 def _is_gzip(answer: Answer, content_type: str) -> bool:

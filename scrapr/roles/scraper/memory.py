@@ -17,7 +17,7 @@ class Known(NamedTuple):
     """What a page was when it was read last.
 
     `url` is where redirects led; `next_url` and `items` are what was found; `run` read it, at `read_at` (seconds
-    since 1970). The others are what tells that it did not change: ETag, Last-Modified, the body's SHA-256.
+    since 1970). The others are what tells that it did not change: ETag, Last-Modified, the body's hash.
     """
 
     url: str
