@@ -65,7 +65,8 @@ def extract(
     elif rules.scope_query is not None:
         page.matches["scope"] = valuefinding.count(page, rules.scope_query)
     next_url = None if rules.next_link is None else _find_next(page, rules.next_link)
-    follows = tuple(Follow(path, *page.follows[index]) for index, path in sorted(_pending(found)))
+    pending = sorted(_pending(found)) if page.follows else ()
+    follows = tuple(Follow(path, *page.follows[index]) for index, path in pending)
     value = _settle(found, [each.rules.on_nothing for each in follows])
     return Extraction(
         value=value,

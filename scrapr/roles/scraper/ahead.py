@@ -28,25 +28,17 @@ def guess(before: str, after: str, count: int) -> tuple[str, ...]:
     steps = [0 if a == b else int(b) - int(a) for a, b in zip(old[1::2], new[1::2], strict=True)]
     if not any(steps) or max(map(abs, steps)) > STEP_MOST:
         return ()
-    guesses = []
+    moving = [(2 * at + 1, step) for at, step in enumerate(steps) if step]
+    guesses: list[str] = []
+    parts = list(new)
     for distance in range(1, count + 1):
-        numbers = [_advance(text, step * distance) for text, step in zip(new[1::2], steps, strict=True)]
-        if None in numbers:
-            break
-        parts = list(new)
-        parts[1::2] = [number or "" for number in numbers]
+        for at, step in moving:
+            number = int(new[at]) + step * distance
+            if number < 0:
+                return tuple(guesses)
+            parts[at] = str(number).zfill(len(new[at])) if new[at].startswith("0") else str(number)
         guesses.append(place[0] + "".join(parts))
     return tuple(guesses)
-
-
-def _advance(text: str, by: int) -> str | None:
-    """The number `by` further on, as wide as `text` if that has leading zeros; None below zero."""
-    if by == 0:
-        return text
-    number = int(text) + by
-    if number < 0:
-        return None
-    return str(number).zfill(len(text)) if text.startswith("0") else str(number)
 
 
 @dataclass(frozen=True, slots=True)

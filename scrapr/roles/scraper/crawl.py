@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -102,14 +101,12 @@ class Counts:
         absent: Sequence[str] = (),
     ) -> Counts:
         """With one more page read."""
-        # Nothing is null, or an empty text, list or object; a zero or false is something.
-        filled = Counter(name for item in items for name, value in item.items() if value or value == 0)
         return replace(
             self,
             pages=self.pages + 1,
             matches=_add(self.matches, matches),
             found=self.found + len(items),
-            filled=_add(self.filled, filled),
+            filled=_add(self.filled, _count_filled(items)),
             unconverted=_add(self.unconverted, unconverted or {}),
             absent=self.absent + len(absent),
             first_absent=self.first_absent or next(iter(absent), ""),
@@ -125,9 +122,19 @@ class Counts:
         """With one more page that did not change since its `items` were sent."""
         return replace(self, unchanged=self.unchanged + 1, unchanged_items=self.unchanged_items + items)
 
-    def sent(self, items: int) -> Counts:
-        """With one more batch."""
-        return replace(self, batches=self.batches + 1, items=self.items + items)
+    def sent(self, *batches: int) -> Counts:
+        """With more batches, of so many items each."""
+        return replace(self, batches=self.batches + len(batches), items=self.items + sum(batches))
+
+
+def _count_filled(items: Iterable[Item]) -> dict[str, int]:
+    """How many items have something in each field: not null, nor an empty text, list or object; zero and false are."""
+    filled: dict[str, int] = {}
+    for item in items:
+        for name, value in item.items():
+            if value or value == 0:
+                filled[name] = filled.get(name, 0) + 1
+    return filled
 
 
 N = TypeVar("N", int, float)

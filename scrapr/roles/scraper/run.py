@@ -273,9 +273,9 @@ class Run:
             await self._send([replace(found, items=found.items[:half])])
             await self._send([replace(found, items=found.items[half:])])
             return
-        for found in all_found:
-            metrics.ITEMS.inc(len(found.items))
-            self._progress.counts = self._progress.counts.sent(len(found.items))
+        sent = [len(found.items) for found in all_found]
+        metrics.ITEMS.inc(sum(sent))
+        self._progress.counts = self._progress.counts.sent(*sent)
 
     def _pack(self, found: Found, number: int) -> Batch:
         # Copied past the validation, which would look at each value again: they are our own extraction's.
