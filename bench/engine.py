@@ -19,7 +19,7 @@ from pathlib import Path
 from bench import programs, site, whole
 from bench.programs import Bench, Program
 from bench.verdicts import judge, table
-from bench.whole import Memory, Whole
+from bench.whole import Memory, Whole, shape
 from bench.work import ITEMS, Work
 
 MODES = {"seq": 1, "ind16": 16, "ind64": 64}
@@ -108,7 +108,7 @@ def _round(
             rows.insert(3, product)
         for row in _turned(rows, number):
             if isinstance(row, Whole):
-                work = row.measure(options.pages, MODES[mode], base)
+                work = row.measure(options.pages, *shape(MODES[mode]), base)
                 work.check("scrapr", options.pages)
                 results.add(results.modes[mode], "scrapr", work, mode)
             else:
@@ -124,11 +124,11 @@ def _round_of_others(
             if each.name in ("floor", "scrapy"):
                 work = _run(each, "seq", DELAYED_PAGES * each.part, 1, slow)
                 results.add(results.delayed, each.name, work, "50 ms")
-        work = product.measure(DELAYED_PAGES, 1, slow, per_host=PER_HOST)
+        work = product.measure(DELAYED_PAGES, 1, PER_HOST, slow)
         work.check("scrapr", DELAYED_PAGES)
         results.add(results.delayed, "scrapr", work, "50 ms")
     if "rescrape" in options.rows:
-        with product.posted(AGAIN_PAGES, 1, base) as posted:
+        with product.posted(AGAIN_PAGES, *shape(1), base) as posted:
             for name in ("first", "again"):
                 results.add(results.again, name, product.run(posted), "1000")
 
@@ -146,7 +146,7 @@ def _turned(rows: Sequence[Program | Whole], by: int) -> Iterator[Program | Whol
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Measure the engine, its floor and its peers.")
     parser.add_argument(
-        "--pages", type=int, default=240, help="pages of a run; slow peers take a part of them"
+        "--pages", type=int, default=480, help="pages of a run; slow peers take a part of them"
     )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--rows", type=_names(ROWS), default=ROWS, help=f"of {';'.join(ROWS)}")

@@ -34,11 +34,15 @@ SELECTOR: JSON = [
         "price": "div.resultItem-price .price | trim",
     }
 ]
+IN_FLIGHT = 8
+"""Requests of one run at the same time, where its links show a pattern: what `SCRAPR_SCRAPER_AHEAD` is by default."""
+PER_HOST_MOST = 64
+"""Requests to a host at the same time that the settings allow; one run does not come near it."""
 SETTINGS = {
     "SCRAPR_FETCH_PACE": "0",
     "SCRAPR_FETCH_ADAPTIVE": "false",
     "SCRAPR_FETCH_ROBOTS": "false",
-    "SCRAPR_FETCH_PER_HOST": "64",
+    "SCRAPR_FETCH_PER_HOST": str(PER_HOST_MOST),
     "SCRAPR_SCRAPER_RUNS": "64",
     "SCRAPR_SCRAPER_DEADLINE": "120",
 }
@@ -64,6 +68,11 @@ class Memory:
     proportional: float
 
 
+def shape(concurrency: int) -> tuple[int, int]:
+    """How many configurations have so many requests at the same time, and with which limit of the host; 1: one run."""
+    return max(1, concurrency // IN_FLIGHT), concurrency if concurrency > 1 else PER_HOST_MOST
+
+
 class Whole:
     """A running product, and the site that it scrapes."""
 
@@ -77,13 +86,13 @@ class Whole:
         """Let go of the connections."""
         self._http.close()
 
-    def measure(self, pages: int, chains: int, base: str, *, per_host: int = 64) -> Work:
+    def measure(self, pages: int, chains: int, per_host: int, base: str) -> Work:
         """One first pass, everything removed after it."""
-        with self.posted(pages, chains, base, per_host=per_host) as posted:
+        with self.posted(pages, chains, per_host, base) as posted:
             return self.run(posted)
 
     @contextmanager
-    def posted(self, pages: int, chains: int, base: str, *, per_host: int = 64) -> Iterator[Posted]:
+    def posted(self, pages: int, chains: int, per_host: int, base: str) -> Iterator[Posted]:
         """Configurations that are claimed and whose part of the site is there now; removed in the end."""
         name = f"bench-{self._root.name}-{next(self._numbers)}"
         chains = min(chains, pages)

@@ -1,7 +1,7 @@
 """scrapr's own runs, to a datasource that only acknowledges. `MODE PAGES CONCURRENCY BASE OUT`.
 
 Limits of hosts are shared through a Redis of its own, batches leave as they do in the product, and the datasource is a
-process that writes the items to the file. Pages that are independent of each other are as many runs as there shall be
+process that writes the items to the file. Pages that are independent of each other are as many runs as have so many
 requests at the same time, each of which goes through its share by pagination, as in `whole.py`.
 """
 
@@ -47,6 +47,8 @@ from scrapr.storage.settings import RedisSettings
 
 FETCH = FetchSettings(allow=(ip_network("127.0.0.0/8"),), pace=0, adaptive=False, robots=False, per_host=64)
 SETTINGS = ScraperSettings()
+IN_FLIGHT = 8
+"""Requests of one run at the same time, as in `whole.py`."""
 SCRAPER = {
     "scope": "li.resultItem",
     "selector": [
@@ -76,14 +78,16 @@ def _claims(base: str, pages: int, chains: int) -> Iterator[Claim]:
 async def main(mode: str, pages: int, concurrency: int, base: str, out: Path) -> None:
     """Run and print one line of JSON."""
     gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])  # as a role does
-    claims = list(_claims(base, pages, 1 if mode == "seq" else min(concurrency, pages)))
+    is_chain = mode == "seq"
+    claims = list(_claims(base, pages, 1 if is_chain else max(1, concurrency // IN_FLIGHT)))
+    fetch = FETCH if is_chain else FETCH.model_copy(update={"per_host": concurrency})
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         at_redis = await stack.enter_async_context(embedded.running(folder, EmbeddedSettings()))
         redis = await stack.enter_async_context(connect(RedisSettings(url=SecretStr(at_redis))))
         url = stack.enter_context(_datasource(out))
         session = await stack.enter_async_context(open_session(ClientSettings(), ""))
-        fetcher = await stack.enter_async_context(Client(FETCH, share(redis, SETTINGS, "scraper-1")))
+        fetcher = await stack.enter_async_context(Client(fetch, share(redis, SETTINGS, "scraper-1")))
         courier = Courier(DatasourceClient(Transport(session, at(url), ClientSettings())))
         tools = Tools(fetcher, courier, Isolation(SETTINGS), Store(redis, SETTINGS), SETTINGS)
         started, cpu = time.perf_counter(), time.process_time()
