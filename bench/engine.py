@@ -26,6 +26,7 @@ MODES = {"seq": 1, "ind16": 16, "ind64": 64}
 ROWS = (
     *(
         "floor",
+        "floor, mongod",
         "rooms",
         "rooms, threads",
         "alone",

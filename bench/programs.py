@@ -44,7 +44,7 @@ class Program:
         except subprocess.CalledProcessError as error:
             raise SystemExit(f"{self.name} failed: {error.stderr[-2000:]}") from error
         told = json.loads(done.stdout.splitlines()[-1])
-        work = Work(told["pages"], told["items"], told["seconds"], told["cpu"])
+        work = Work(told["pages"], told["items"], told["seconds"], told["cpu"], told.get("others", {}))
         work.check(self.name, wanted)
         with out.open("rb") as lines:
             if (written := sum(1 for _ in lines)) != work.items:
@@ -65,6 +65,7 @@ def prepare(cache: Path, wanted: Callable[[str], bool]) -> Bench:
     ours = (sys.executable,)
     programs = [
         Program("floor", (*ours, str(PEERS / "floor.py"))),
+        Program("floor, mongod", (*ours, "-m", "bench.peers.floor_mongo")),
         Program("rooms", (*ours, str(PEERS / "rooms.py"))),
         Program("rooms, threads", (*ours, str(PEERS / "rooms.py")), words=("threads",)),
         Program("alone", (*ours, str(PEERS / "alone.py"))),
