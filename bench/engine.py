@@ -19,8 +19,8 @@ from pathlib import Path
 from bench import programs, site, whole
 from bench.programs import Bench, Program
 from bench.verdicts import judge, table
-from bench.whole import Memory, Whole, shape
-from bench.work import ITEMS, Work
+from bench.whole import Memory, Whole
+from bench.work import ITEMS, Work, shape
 
 MODES = {"seq": 1, "ind16": 16, "ind64": 64}
 ROWS = (

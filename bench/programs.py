@@ -68,7 +68,7 @@ def prepare(cache: Path, wanted: Callable[[str], bool]) -> Bench:
         Program("floor, mongod", (*ours, "-m", "bench.peers.floor_mongo")),
         Program("rooms", (*ours, str(PEERS / "rooms.py"))),
         Program("rooms, threads", (*ours, str(PEERS / "rooms.py")), words=("threads",)),
-        Program("alone", (*ours, str(PEERS / "alone.py"))),
+        Program("alone", (*ours, "-m", "bench.peers.alone")),
     ]
     missing = {}
     makers: dict[str, Callable[[], Program]] = {

@@ -20,7 +20,7 @@ import httpx
 import psutil
 
 from bench import site
-from bench.work import ITEMS, Work
+from bench.work import ITEMS, PER_HOST_MOST, Work
 from scrapr.model.item import JSON
 from tests.system.machine import Machine, free_port_base, running, wait_for
 
@@ -34,10 +34,6 @@ SELECTOR: JSON = [
         "price": "div.resultItem-price .price | trim",
     }
 ]
-IN_FLIGHT = 8
-"""Requests of one run at the same time, where its links show a pattern: what `SCRAPR_SCRAPER_AHEAD` is by default."""
-PER_HOST_MOST = 64
-"""Requests to a host at the same time that the settings allow; one run does not come near it."""
 SETTINGS = {
     "SCRAPR_FETCH_PACE": "0",
     "SCRAPR_FETCH_ADAPTIVE": "false",
@@ -66,11 +62,6 @@ class Memory:
 
     resident: float
     proportional: float
-
-
-def shape(concurrency: int) -> tuple[int, int]:
-    """How many configurations have so many requests at the same time, and with which limit of the host; 1: one run."""
-    return max(1, concurrency // IN_FLIGHT), concurrency if concurrency > 1 else PER_HOST_MOST
 
 
 class Whole:

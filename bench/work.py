@@ -7,6 +7,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 ITEMS = 30
+IN_FLIGHT = 8
+"""Requests that one run may have at the same time where its links show a pattern: `SCRAPR_SCRAPER_AHEAD` by default."""
+PER_HOST_MOST = 64
+"""Requests to a host at the same time that the settings allow; one run does not come near it."""
+
+
+def shape(concurrency: int) -> tuple[int, int]:
+    """How many configurations may have so many requests at the same time, and the host's limit for them; 1: one run."""
+    return max(1, concurrency // IN_FLIGHT), concurrency if concurrency > 1 else PER_HOST_MOST
 
 
 @dataclass(frozen=True)

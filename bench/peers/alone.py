@@ -25,6 +25,7 @@ import uvloop
 from aiohttp import web
 from pydantic import SecretStr
 
+from bench.work import shape
 from scrapr.bootstrap.life import GARBAGE
 from scrapr.client.datasource import DatasourceClient
 from scrapr.client.settings import ClientSettings
@@ -45,10 +46,8 @@ from scrapr.roles.scraper.store import Store
 from scrapr.storage.redis import connect
 from scrapr.storage.settings import RedisSettings
 
-FETCH = FetchSettings(allow=(ip_network("127.0.0.0/8"),), pace=0, adaptive=False, robots=False, per_host=64)
+FETCH = FetchSettings(allow=(ip_network("127.0.0.0/8"),), pace=0, adaptive=False, robots=False)
 SETTINGS = ScraperSettings()
-IN_FLIGHT = 8
-"""Requests of one run at the same time, as in `whole.py`."""
 SCRAPER = {
     "scope": "li.resultItem",
     "selector": [
@@ -75,12 +74,12 @@ def _claims(base: str, pages: int, chains: int) -> Iterator[Claim]:
         yield Claim(configuration=configuration, epoch=1, expires_at=now)
 
 
-async def main(mode: str, pages: int, concurrency: int, base: str, out: Path) -> None:
+async def main(pages: int, concurrency: int, base: str, out: Path) -> None:
     """Run and print one line of JSON."""
     gc.set_threshold(GARBAGE, *gc.get_threshold()[1:])  # as a role does
-    is_chain = mode == "seq"
-    claims = list(_claims(base, pages, 1 if is_chain else max(1, concurrency // IN_FLIGHT)))
-    fetch = FETCH if is_chain else FETCH.model_copy(update={"per_host": concurrency})
+    chains, per_host = shape(concurrency)
+    claims = list(_claims(base, pages, chains))
+    fetch = FETCH.model_copy(update={"per_host": per_host})
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         at_redis = await stack.enter_async_context(embedded.running(folder, EmbeddedSettings()))
@@ -102,7 +101,7 @@ async def main(mode: str, pages: int, concurrency: int, base: str, out: Path) ->
 
 @contextmanager
 def _datasource(out: Path) -> Iterator[str]:
-    command = [sys.executable, __file__, str(out)]
+    command = [sys.executable, "-m", "bench.peers.alone", str(out)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -137,4 +136,4 @@ if __name__ == "__main__":
     if len(sys.argv) == 2:
         uvloop.run(acknowledge(Path(sys.argv[1])))
     else:
-        uvloop.run(main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], Path(sys.argv[5])))
+        uvloop.run(main(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], Path(sys.argv[5])))
