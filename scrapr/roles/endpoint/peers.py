@@ -25,6 +25,8 @@ FORWARDED = "X-Scrapr-Forwarded"
 GONE_FROM_HERE = 404
 """What an endpoint answers to what was passed on to it and it does not serve: it left the collection since it told of
 it, or is another one that was given the address of one that died."""
+WHOLE = 2**20
+"""Bytes of an answer that is read whole before any of it is told: a peer that dies meanwhile costs nothing then."""
 ASKED = ("Accept", "Accept-Encoding", "If-None-Match", "If-Modified-Since", "Last-Event-ID")
 OF_THE_CONNECTION = frozenset(
     {"connection", "date", "keep-alive", "server", "te", "trailer", "transfer-encoding", "upgrade"}
@@ -92,8 +94,9 @@ class Peers:
                     if answer.status == GONE_FROM_HERE:
                         metrics.FORWARDED.labels("elsewhere").inc()
                         continue
+                    told = await _read(answer)
                     metrics.FORWARDED.labels("answered").inc()
-                    return await _pass_on(request, answer)
+                    return await _pass_on(request, answer) if told is None else told
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
                 silent = True
                 metrics.FORWARDED.labels("failed").inc()
@@ -142,11 +145,15 @@ class Peers:
         return self._lasting
 
 
+async def _read(answer: aiohttp.ClientResponse) -> web.Response | None:
+    """The answer, if it says that it is short; raises `aiohttp.ClientError` if it does not come whole."""
+    if answer.content_length is None or answer.content_length > WHOLE:
+        return None
+    return web.Response(status=answer.status, headers=_headers(answer), body=await answer.read())
+
+
 async def _pass_on(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
-    told = web.StreamResponse(status=answer.status)
-    for name, value in answer.headers.items():
-        if name.lower() not in OF_THE_CONNECTION:
-            told.headers.add(name, value)
+    told = web.StreamResponse(status=answer.status, headers=_headers(answer))
     await told.prepare(request)
     try:
         async for piece in answer.content.iter_any():
@@ -158,3 +165,7 @@ async def _pass_on(request: web.Request, answer: aiohttp.ClientResponse) -> web.
         if request.transport is not None:
             request.transport.abort()
     return told
+
+
+def _headers(answer: aiohttp.ClientResponse) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in answer.headers.items() if name.lower() not in OF_THE_CONNECTION]

@@ -91,6 +91,26 @@ async def test_whoever_is_said_to_serve_a_collection_and_does_not_is_passed_over
         assert (await two.get(path)).status == 200
 
 
+async def test_a_peer_that_dies_while_it_answers_costs_nothing(world: World, until: Until) -> None:
+    async def begin_and_die(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 239\r\n\r\n")
+        writer.close()
+
+    one = await world.start_endpoint("one", slots=1)
+    await world.add("letters")
+    await world.send("letters", "a")
+    await until(lambda: _holds(one, "a"))
+    two = await world.start_endpoint("two", slots=1)
+    async with await asyncio.start_server(begin_and_die, "127.0.0.1", 0) as dying:
+        url = f"http://127.0.0.1:{dying.sockets[0].getsockname()[1]}"
+        died = Instance(role="endpoint", container="dying", url=url, version="1", serves=("letters",))
+        await RedisRegistry(world.redis, DiscoverySettings()).announce(died)
+        for path in ("/v1/collections/letters/items", "/collections/letters/items"):
+            here, there = await one.get(path), await two.get(path)
+            assert (there.status, there.body) == (200, here.body)
+
+
 async def test_what_cannot_be_known_of_many_names_is_not_denied(world: World) -> None:
     one = await world.start_endpoint("one")
     await world.stop("config")
