@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from scrapr.model.batch import Run, RunId
 from scrapr.model.collection import Name
+from scrapr.model.configuration import ConfigurationId
 from scrapr.model.item import JSON
 from scrapr.model.result import Result
 from scrapr.model.validation import wrong
@@ -24,7 +25,7 @@ class Choice(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    configuration: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    configuration: Annotated[ConfigurationId, Field(min_length=1)] | None = None
     collection: Name | None = None
     wait: Annotated[float, Field(ge=0, le=300, description="seconds")] | None = None
 

@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from scrapr.model.batch import Runs
-from scrapr.model.configuration import Configurations
+from scrapr.model.configuration import ConfigurationId, Configurations
 from scrapr.model.start import FORWARDED, Choice, Start, Started
 from scrapr.roles.scraper.service import Service
 from scrapr.roles.scraper.starts import Starts
@@ -23,7 +23,7 @@ class RunsQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    configuration: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    configuration: Annotated[ConfigurationId, Field(min_length=1)] | None = None
     limit: Annotated[int, Field(ge=1, le=1000)] = 20
 
 
