@@ -138,7 +138,10 @@ def _news(
         sender,
         herald.mark,
         (keeper.ear, sender.ear),
-        routes=(*states_http.routes(book), *hooks_http.WebhookRoutes(registry, outbox, look_again).routes),
+        routes=(
+            *states_http.routes(book),
+            *hooks_http.WebhookRoutes(registry, outbox, webhooks, look_again).routes,
+        ),
         loops=(
             Loop("states", keeper.tell),
             *(census.loops if census else ()),

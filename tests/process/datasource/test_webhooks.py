@@ -305,9 +305,10 @@ async def test_dead_letters_are_listed_and_sent_again(sending: Any, receive: Any
 async def test_an_address_that_is_not_allowed_is_never_connected_to(
     sending: Any, receive: Any, until: Until
 ) -> None:
+    earlier, receiver = await sending(), await receive()
+    hook = await add(earlier, receiver, "run.finished")
+    await earlier.kill()
     datasource = await sending(allow=())
-    receiver = await receive()
-    hook = await add(datasource, receiver, "run.finished")
     await run(datasource, "r1", "a")
 
     async def letters() -> Any:
@@ -316,6 +317,16 @@ async def test_an_address_that_is_not_allowed_is_never_connected_to(
     (letter,) = await until(letters, seconds=SLOW)
     assert letter.error.startswith("refused-address: 127.0.0.1 is loopback")
     assert not receiver.got
+
+
+async def test_a_webhook_at_an_address_that_is_not_allowed_is_refused_at_once(sending: Any) -> None:
+    datasource = await sending(allow=())
+    with pytest.raises(Invalid) as refused:
+        await datasource.client.webhooks.add({"url": "http://localhost:8080/hook"})
+    (field,) = refused.value.fields
+    assert (field.field, "127.0.0.1 is loopback" in field.problem) == ("url", True)
+    assert "SCRAPR_WEBHOOK_ALLOW" in str(field.allowed)
+    assert not await datasource.client.webhooks.all()
 
 
 async def test_a_removed_webhook_is_told_nothing(sending: Any, receive: Any, until: Until) -> None:

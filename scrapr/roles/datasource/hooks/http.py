@@ -16,8 +16,10 @@ from scrapr.model.webhook import (
     WebhookDraft,
     Webhooks,
 )
+from scrapr.roles.datasource.hooks import addresses
 from scrapr.roles.datasource.hooks.outbox import Outbox
 from scrapr.roles.datasource.hooks.registry import Registry
+from scrapr.roles.datasource.hooks.settings import WebhookSettings
 from scrapr.web.call import PREFIX, Call
 from scrapr.web.routes import Route, respond
 
@@ -27,7 +29,10 @@ ONE = "/webhooks/{id}"
 class WebhookRoutes:
     """`/webhooks`; `changed` is called when there may be something to tell or to send."""
 
-    def __init__(self, registry: Registry, outbox: Outbox, changed: Callable[[], None]) -> None:
+    def __init__(
+        self, registry: Registry, outbox: Outbox, settings: WebhookSettings, changed: Callable[[], None]
+    ) -> None:
+        self._settings = settings
         self._registry = registry
         self._outbox = outbox
         self._changed = changed
@@ -63,7 +68,9 @@ class WebhookRoutes:
         return await self._registry.all()
 
     async def add(self, call: Call) -> web.Response:
-        added = await self._registry.add(await call.body(WebhookDraft))
+        draft = await call.body(WebhookDraft)
+        addresses.check(draft.url, self._settings)
+        added = await self._registry.add(draft)
         self._changed()
         return respond(added, status=201, headers={"Location": f"{PREFIX}/webhooks/{added.id}"})
 
