@@ -65,10 +65,21 @@ def _reasons(run: Run, past: Sequence[Run]) -> Iterator[str]:
 def _fallen(run: Run, past: Sequence[Run]) -> Iterator[str]:
     if run.items < ITEMS_LEAST and run.unchanged_pages:
         return
-    for name, rate in run.fill.items():
-        usual = median([each.fill[name] for each in past if name in each.fill] or [0.0])
+    before = [_rates(each) for each in past]
+    for name, rate in _rates(run).items():
+        usual = median([each[name] for each in before if name in each] or [0.0])
         if usual >= MATTERS and rate < usual * FALL:
             yield f"{name} is filled in {rate:.0%} of the items, usually in {usual:.0%}{_cause(run, name)}"
+
+
+def _rates(run: Run) -> dict[str, float]:
+    """How much of each field is filled, and of those within it (`address.city`) by what their selectors found."""
+    inner = {
+        name: min(1.0, max(0, found - run.unconverted.get(name, 0)) / run.items)
+        for name, found in run.matches.items()
+        if "." in name and run.items
+    }
+    return {**inner, **run.fill}
 
 
 def _cause(run: Run, name: str) -> str:

@@ -67,6 +67,20 @@ def test_a_field_that_stopped_filling_is_named_with_its_cause() -> None:
     assert lost.reason.endswith("usually in 80%: 27 values could not be converted")
 
 
+def test_a_selector_within_a_field_that_died_is_named_though_the_field_is_filled() -> None:
+    fill = {"title": 1.0, "address": 1.0}
+    alive = {"title": 30, "address.street": 30, "address.city": 29, "page.$follow": 30, "page.phone": 3}
+    past = [run(fill=fill, matches=alive)]
+    assert judge(run(fill=fill, matches=alive | {"page.phone": 0}), past) == Health("healthy")
+    assert judge(run(fill=fill, matches=alive | {"address.city": 0}), past) == Health(
+        "degraded",
+        "address.city is filled in 0% of the items, usually in 97%: its selector matches nothing any more",
+    )
+    lost = judge(run(fill=fill, matches=alive, unconverted={"address.city": 29}), past)
+    assert (lost.reason or "").endswith("usually in 97%: 29 values could not be converted")
+    assert judge(run(fill=fill, matches=alive | {"address.city": 0}, items=0), past).state == "degraded"
+
+
 def test_a_single_item_of_a_changed_page_proves_nothing() -> None:
     one = {"fill": {"title": 1.0, "price": 0.0}, "items": 1}
     assert judge(run(**one, unchanged_pages=1, unchanged_items=29), PAST) == Health("healthy")
