@@ -57,4 +57,11 @@ def _configuration(source: str, proposal: Proposal) -> dict[str, Any]:
     if proposal.paginate is not None:
         scraper["paginate"] = proposal.paginate
     words = re.findall(r"[a-z]+", urlsplit(scraper["source"]).path.lower().removesuffix(".html"))
-    return {"type": "scraper", "collection": words[-1] if words else "items", "scraper": scraper}
+    key = {} if "title" in proposal.selector else {"key": [_distinct(proposal)]}
+    return {"type": "scraper", "collection": words[-1] if words else "items", "scraper": scraper} | key
+
+
+def _distinct(proposal: Proposal) -> str:
+    """The field that tells most of the items apart, as the key that a configuration without a title needs."""
+    items = proposal.found.items
+    return max(proposal.selector, key=lambda name: len({str(item[name]) for item in items if name in item}))

@@ -20,6 +20,9 @@ PAGES = {
     "/list": '<ul><li><a href="/1">One</a></li><li><a href="/2">Two</a></li></ul><a rel="next" href="/more">',
     "/more": '<ul><li><a href="/1">Three</a></li></ul><a rel="next" href="/list">',
     "/1": "<h1>First</h1>",
+    "/towns": "<table>"
+    + "".join(f"<tr><td>{n > 1}</td><td><a href='/{n}'>Town {n}</a></td></tr>" for n in range(4))
+    + "</table>",
     "/shop": "".join(f'<div class="card"><h2>Lamp {n}</h2><b>{n},50 €</b></div>' for n in range(3)),
 }
 
@@ -176,6 +179,13 @@ async def test_a_configuration_is_proposed_that_gives_the_items(site: str) -> No
     written = ["--scope", scraper["scope"], "--selector", orjson.dumps(scraper["selector"]).decode()]
     found = await asyncio.to_thread(value, f"{site}/shop", *written)
     assert [item["title"] for item in found] == ["Lamp 0", "Lamp 1", "Lamp 2"]
+
+
+async def test_a_configuration_without_a_title_is_proposed_with_a_key(site: str) -> None:
+    done = await asyncio.to_thread(run, f"{site}/towns", "--json", name="infer")
+    proposed = orjson.loads(done.stdout)
+    assert list(proposed["scraper"]["selector"][0]) == ["column", "link", "url"]
+    assert proposed["key"] == ["link"]
 
 
 def test_where_nothing_repeats_nothing_is_proposed() -> None:
