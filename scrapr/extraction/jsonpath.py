@@ -22,6 +22,8 @@ MAX_DEEP = 2
 _NAME = re.compile(r"""[^\s.\[\]|'"*()$,]+""")
 _INDEX = re.compile(r"-?\d{1,9}", re.ASCII)
 _SPACE = re.compile(r"\s*")
+_ESCAPED = re.compile(r"\\u(?![dD][89a-fA-F])([0-9a-fA-F]{4})")
+_QUOTES = re.compile(r"['\"\\]")
 _ALLOWED = ".name, ['name'], [0], [*] or ..name"
 
 
@@ -164,4 +166,9 @@ def _read_quoted(reader: Reader) -> str:
     if end < 0:
         raise reader.problem("a quote is never closed", at=start)
     reader.at = end + 1
-    return reader.text[start + 1 : end]
+    return _ESCAPED.sub(lambda found: chr(int(found.group(1), 16)), reader.text[start + 1 : end])
+
+
+def escape(name: str) -> str:
+    """`name` as it stands within quotes."""
+    return _QUOTES.sub(lambda found: f"\\u{ord(found.group()):04x}", name)

@@ -2,7 +2,7 @@
 
 A placeholder stands within quotes, or in a class or an id. There a value is written in CSS escapes, letter by
 letter where need be, so that it is a part of that one name or string and of nothing else. What follows `@` or `|`
-is never looked into: the `{Lu}` of a regular expression is no placeholder.
+is never looked into: the `{Lu}` of a regular expression is no placeholder. In a path to JSON it stands within quotes.
 """
 
 from __future__ import annotations
@@ -12,17 +12,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-from scrapr.extraction import language
+from scrapr.extraction import jsonpath, language
 from scrapr.model.item import JSON
 from scrapr.model.placeholders import PLACEHOLDER, Misplaced, names
 
 DEPTH = 64
 """Levels of a selector that are looked into: more than the compiler takes."""
 _ALLOWED = 'within quotes, as in [data-city="{city}"], or after . or #, as in .in-{city}'
+_ALLOWED_IN_PATH = "within quotes, as in $.cities['{city}']"
 _PLAIN = re.compile(r"[A-Za-z0-9_-]", re.ASCII)
 _OPEN_ESCAPE = re.compile(r"\\[0-9a-fA-F]{0,6}\Z")
 _NAME_SIGN = re.compile(r"[\w\-\u00a0-\U0010ffff]")
 _STEP = re.compile(r"\\[0-9a-fA-F]{1,6}[ \t\r\n\f]?|\\.|" + PLACEHOLDER.pattern + "|.", re.DOTALL)
+_PATH_STEP = re.compile(PLACEHOLDER.pattern + "|.", re.DOTALL)
 
 Change = Callable[[str], str]
 
@@ -63,10 +65,10 @@ def texts(selector: JSON, path: str, depth: int = 0) -> Iterator[tuple[str, str]
 
 
 def holes(text: str) -> Iterator[Hole]:
-    """The placeholders in the CSS of a selector string."""
+    """The placeholders in the CSS, or the path, of a selector string."""
     place, quote, before = Place.BETWEEN, "", Place.BETWEEN
     css = text[: language.find_end(text)]
-    for step in _STEP.finditer(css):
+    for step in (_PATH_STEP if language.is_path(text) else _STEP).finditer(css):
         sign = step.group()
         if step.group(1) is not None:
             open_escape = _OPEN_ESCAPE.search(css, 0, step.start()) is not None
@@ -95,15 +97,17 @@ def misplaced(text: str, declared: frozenset[str]) -> Iterator[Misplaced]:
 
     One behind `@` or `|` counts if it is `declared`: whoever wrote it meant the input.
     """
+    is_path = language.is_path(text)
+    allowed = _ALLOWED_IN_PATH if is_path else _ALLOWED
     for hole in holes(text):
-        if not hole.is_safe:
+        if not hole.is_safe or (is_path and hole.place is not Place.STRING):
             problem = "stands where a value could become more than a name or a text"
-            yield Misplaced(hole.name, problem, _ALLOWED, hole.position)
+            yield Misplaced(hole.name, problem, allowed, hole.position)
     end = language.find_end(text)
     for name in names(text[end:]):
         if name in declared:
             problem = "stands behind @ or |, where no value can be put"
-            yield Misplaced(name, problem, _ALLOWED, text.index(f"{{{name}}}", end))
+            yield Misplaced(name, problem, allowed, text.index(f"{{{name}}}", end))
 
 
 def sample(selector: JSON) -> JSON:
@@ -114,11 +118,16 @@ def sample(selector: JSON) -> JSON:
 def fill(selector: JSON, values: Mapping[str, str]) -> JSON:
     """`selector` with the values in their places; a placeholder without one stays."""
 
-    def write(hole: Hole) -> str:
-        value = values.get(hole.name)
-        return f"{{{hole.name}}}" if value is None else escape(value)
+    def change(text: str) -> str:
+        written = jsonpath.escape if language.is_path(text) else escape
 
-    return _change(selector, lambda text: _replace(text, write))
+        def write(hole: Hole) -> str:
+            value = values.get(hole.name)
+            return f"{{{hole.name}}}" if value is None else written(value)
+
+        return _replace(text, write)
+
+    return _change(selector, change)
 
 
 def _change(selector: JSON, made: Change, depth: int = 0) -> JSON:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from html import escape as to_html
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -94,6 +95,31 @@ def test_a_value_adds_no_selector_anywhere(value: str) -> None:
     ],
 )
 def test_a_placeholder_may_stand_where_a_value_is_a_name_or_a_text(text: str, *, wrong: bool) -> None:
+    assert bool(list(template.misplaced(text, frozenset({"a"})))) is wrong
+
+
+@given(values)
+@example("\\u0027")
+@example("1")
+def test_a_value_in_a_path_is_that_name_alone(value: str) -> None:
+    selector: Any = template.fill({"hit": "$.by['{a}'] | trim", "too": '$["by"]["{a}"]'}, {"a": value})
+    page = orjson.dumps({"by": {"other": "no", value: "yes"}}).decode()
+    assert extract(compile_rules(selector), page, "http://h/").items == [{"hit": "yes", "too": "yes"}]
+
+
+@pytest.mark.parametrize(
+    ("text", "wrong"),
+    [
+        ("$['{a}']", False),
+        ('$.x["in {a}"][*]', False),
+        ("$.{a}", True),
+        ("$..{a}", True),
+        ("$[{a}]", True),
+        ("$['x\\'].{a}", True),
+        ("$.x | default:'{a}'", True),
+    ],
+)
+def test_a_placeholder_of_a_path_stands_within_quotes(text: str, *, wrong: bool) -> None:
     assert bool(list(template.misplaced(text, frozenset({"a"})))) is wrong
 
 
