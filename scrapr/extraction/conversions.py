@@ -17,6 +17,32 @@ _TRUE = frozenset({"true", "yes", "y", "on", "1"})
 _FALSE = frozenset({"false", "no", "n", "off", "0"})
 
 
+def take_nothing(value: Any) -> Any:
+    """Refuse what is no text."""
+    raise ValueError(value)
+
+
+def take_number(value: Any) -> Any:
+    """A number of JSON as it is."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError(value)  # noqa: TRY004 -- what cannot be converted is one kind of error
+    return value
+
+
+def take_integer(value: Any) -> int:
+    """A number of JSON that has no fraction."""
+    if int(take_number(value)) != value:
+        raise ValueError(value)
+    return int(value)
+
+
+def take_boolean(value: Any) -> bool:
+    """`true` or `false` of JSON."""
+    if not isinstance(value, bool):
+        raise ValueError(value)  # noqa: TRY004 -- as above
+    return value
+
+
 def make_number(arguments: Arguments) -> Convert:
     """`number` or `number:locale`."""
     arguments.expect(0, 1)

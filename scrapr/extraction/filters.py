@@ -139,8 +139,8 @@ def growing(change: Callable[[str], str], growth: Callable[[str], int]) -> Filte
     return apply
 
 
-def converting(convert: Callable[[str, Page], Any]) -> Filter:
-    """A filter that makes something else of text; `convert` raises `ValueError` where it cannot.
+def converting(convert: Callable[[str, Page], Any], take: Callable[[Any], Any]) -> Filter:
+    """A filter that makes something else of text; `convert` raises `ValueError` where it cannot, `take` for no text.
 
     Blank text has nothing to convert: it is absent, and not counted.
     """
@@ -149,12 +149,12 @@ def converting(convert: Callable[[str, Page], Any]) -> Filter:
         def attempt(value: Any) -> Any:
             if isinstance(value, list):
                 return [None if (part := attempt(each)) is MISSING else part for each in value]
-            if not isinstance(value, str):
+            if value is None or value is MISSING:
                 return value
-            if not value.strip():
+            if isinstance(value, str) and not value.strip():
                 return MISSING
             try:
-                return convert(value, page)
+                return convert(value, page) if isinstance(value, str) else take(value)
             except ValueError:
                 page.unconverted[path] += 1
                 return None
@@ -177,9 +177,13 @@ def _text(change: Callable[[str], str]) -> Definition:
 
 
 def _typed(
-    make: Callable[[Arguments], Callable[[str, Page], Any]], gives: Kind, *, reads: bool = True
+    make: Callable[[Arguments], Callable[[str, Page], Any]],
+    gives: Kind,
+    *,
+    take: Callable[[Any], Any] = conversions.take_nothing,
+    reads: bool = True,
 ) -> Definition:
-    return Definition(lambda arguments, _kind: converting(make(arguments)), gives=gives, reads=reads)
+    return Definition(lambda arguments, _kind: converting(make(arguments), take), gives=gives, reads=reads)
 
 
 def _make_default(arguments: Arguments, kind: Kind) -> Filter:
@@ -262,13 +266,13 @@ TABLE: Mapping[str, Definition] = MappingProxyType(
         "lower": _text(str.lower),
         "upper": _text(str.upper),
         "html2text": _text(texts.html_to_text),
-        "number": _typed(conversions.make_number, Kind.NUMBER, reads=False),
-        "integer": _typed(conversions.make_integer, Kind.NUMBER, reads=False),
-        "boolean": _typed(conversions.make_boolean, Kind.BOOLEAN),
+        "number": _typed(conversions.make_number, Kind.NUMBER, take=conversions.take_number, reads=False),
+        "integer": _typed(conversions.make_integer, Kind.NUMBER, take=conversions.take_integer, reads=False),
+        "boolean": _typed(conversions.make_boolean, Kind.BOOLEAN, take=conversions.take_boolean),
         "date": _typed(conversions.make_date, Kind.TEXT),
         "regex": _typed(conversions.make_regex, Kind.TEXT),
         "absolute": _typed(conversions.make_absolute, Kind.TEXT),
-        "json": _typed(conversions.make_json, Kind.ANY, reads=False),
+        "json": _typed(conversions.make_json, Kind.ANY, take=lambda value: value, reads=False),
         "default": Definition(_make_default, takes=frozenset(Kind), reads=False),
         "join": Definition(
             _make_join, takes=frozenset({Kind.LIST, Kind.ANY}), gives=Kind.TEXT, whole=True, reads=False

@@ -129,6 +129,42 @@ def test_what_cannot_be_converted_is_null_and_counted(text: str, calls: str) -> 
     assert found.unconverted == {"v": 1}
 
 
+@pytest.mark.parametrize(
+    ("value", "calls", "expected"),
+    [
+        ("10.5", "number", 10.5),
+        ("1e3", "integer", 1000),
+        ("true", "boolean", True),
+        ('{"a": 1}', "json", {"a": 1}),
+        ("null", "number", None),
+        ("[1, null]", "integer", [1, None]),
+    ],
+)
+def test_a_value_of_json_that_has_the_filter_s_type_stays(value: str, calls: str, expected: Any) -> None:
+    found = extract(compile_rules({"v": f"$.v | {calls}"}), f'{{"v": {value}}}', URL)
+    assert found.value == {"v": expected}
+    assert found.unconverted == {}
+
+
+@pytest.mark.parametrize(
+    ("value", "calls"),
+    [
+        ("10.5", "integer"),
+        ("true", "number"),
+        ('{"a": 1}', "number"),
+        ("2", "boolean"),
+        ('{"a": 1}', "boolean"),
+        ("true", "date"),
+        ('{"a": 1}', "regex:a"),
+        ("false", "absolute"),
+    ],
+)
+def test_a_value_of_json_of_another_type_is_null_and_counted(value: str, calls: str) -> None:
+    found = extract(compile_rules({"v": f"$.v | {calls}"}), f'{{"v": {value}}}', URL)
+    assert found.value == {"v": None}
+    assert found.unconverted == {"v": 1}
+
+
 @pytest.mark.parametrize("calls", ["number", "integer", "date", "boolean", "json", "regex:x", "absolute"])
 def test_what_is_absent_is_not_converted_and_not_counted(calls: str) -> None:
     found = _extract("  ", calls)
