@@ -76,11 +76,14 @@ def reader(arguments: Arguments) -> Read:
 
 def _by_formats(arguments: Arguments) -> Read:
     formats = arguments.texts
+    sample = datetime(2016, 6, 12, tzinfo=UTC)
     for at, each in enumerate(formats):
         try:
-            datetime.strptime(datetime(2016, 6, 12, tzinfo=UTC).strftime(each), each).replace(tzinfo=UTC)
+            found = datetime.strptime(sample.strftime(each), each).replace(tzinfo=UTC)
         except ValueError as error:
             raise arguments.problem(at, "is no date format", "strptime's, as %d.%m.%Y") from error
+        if found.year != sample.year:
+            raise arguments.problem(at, "names no year", "a format with the year, as %d.%m.%Y")
 
     def read(text: str) -> str:
         text = " ".join(text.split())

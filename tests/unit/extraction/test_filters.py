@@ -228,6 +228,8 @@ def test_a_default_after_a_number_is_a_number() -> None:
         ("a | number:xx", 11, "unknown"),
         ("a | date:xx", 9, "unknown"),
         ('a | date:"%Q"', 9, "no date format"),
+        ('a | date:"%d.%m.%Y" "%b %d"', 20, "no year"),
+        ('a | date:"%H:%M"', 9, "no year"),
         ('a | regex:"("', 10, "regular expression"),
         ('a | regex:"(a)" 2', 16, "no group"),
         ('a | regex:"(?=a)"', 10, "regular expression"),
