@@ -33,11 +33,17 @@ def advise(
         ),
         *(f"{name} matched nothing" for name, count in matches.items() if not count),
         *_half_empty(items, matches),
-        *(
-            f"{name}: {count} values could not be converted, and are null"
-            for name, count in unconverted.items()
-        ),
+        *(f"{name}: {_unread(name, count, matches)}" for name, count in unconverted.items()),
     ]
+
+
+def _unread(name: str, count: int, matches: Mapping[str, int]) -> str:
+    """What was lost under a name: values of a field, scripts of JSON-LD, or a part of the page itself."""
+    if name.endswith("@jsonld"):
+        return f"{count} JSON-LD script{'' if count == 1 else 's'} could not be read and gave nothing"
+    if name == "source" and name not in matches:
+        return "what was fetched is broken or breaks off; what could be read of it counts"
+    return f"{count} value{'' if count == 1 else 's'} could not be converted"
 
 
 def look_copied(text: str) -> str | None:

@@ -88,7 +88,7 @@ def test_a_file_is_shown_with_counts_warnings_and_its_charset(page: Path) -> Non
     assert done.stderr.splitlines() == [
         "warning: x matched nothing",
         "warning: price is empty in 1 of 2 items",
-        "warning: price: 1 values could not be converted, and are null",
+        "warning: price: 1 value could not be converted",
     ]
 
 

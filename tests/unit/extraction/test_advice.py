@@ -42,11 +42,14 @@ def test_silent_selectors_half_empty_fields_and_unconverted_values_are_named() -
         None,
         items=[{"a": "", "c": ["1"]}, {"a": "x", "c": []}, {"a": "y"}],
         matches={"scope": 3, "a": 3, "c": 1, "d": 0},
-        unconverted={"a": 2},
+        unconverted={"a": 2, "c": 1, "@jsonld": 1, "source": 1},
     )
     assert told == [
         "c.$scope names tbody, as copied from a browser; table > tr finds the rows, too: tbody",
         "d matched nothing",
         "c is empty in 2 of 3 items",
-        "a: 2 values could not be converted, and are null",
+        "a: 2 values could not be converted",
+        "c: 1 value could not be converted",
+        "@jsonld: 1 JSON-LD script could not be read and gave nothing",
+        "source: what was fetched is broken or breaks off; what could be read of it counts",
     ]
