@@ -44,14 +44,21 @@ def try_(
 
 
 def _selector(selector: str | None, select: list[str] | None, scope: str | None) -> Any:
-    from scrapr.model.errors import Refused
+    from scrapr.model.errors import Malformed, Refused
     from scrapr.model.validation import read_json
 
     if bool(selector) == bool(select):
         raise Refused("Either --selector or --select is needed, and not both")
     if selector is not None:
-        return read_json(selector.encode())
-    fields = dict(pair.partition("=")[::2] for pair in select or ())
+        try:
+            return read_json(selector.encode())
+        except Malformed as error:
+            allowed = '"css" or {"name": "css@attribute"}, quotes included'
+            raise Refused(f"--selector is not JSON; allowed: {allowed}") from error
+    pairs = [pair.partition("=")[::2] for pair in select or ()]
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise Refused("--select: a name stands there twice; allowed: a name for each field")
     if not all(name and css for name, css in fields.items()):
         raise Refused('--select: allowed: name="css" or name="css@attribute"')
     return [fields] if scope else fields

@@ -151,7 +151,8 @@ async def test_pages_and_followed_links_are_fetched(site: str) -> None:
     [
         (["/no/such/file", "--select", "a=b"], 2, "/no/such/file: No such file"),
         (["-"], 2, "Either --selector or --select"),
-        (["-", "--selector", "{"], 2, ""),
+        (["-", "--selector", "{"], 2, "scrapr: --selector is not JSON"),
+        (["-", "--select", "a=b", "--select", "a=i"], 2, "scrapr: --select: a name stands there twice"),
         (["-", "--selector", '"li >"'], 2, "scrapr: selector at character 3: nothing follows '>'"),
         (["-", "--select", "a=b", "--scope", "li..x"], 2, "scrapr: scope at character 2: "),
         (["-", "--select", "a"], 2, "--select"),
