@@ -36,6 +36,8 @@ LENGTH = 200
 """Characters of a text whose input states no `max_length`."""
 SHOWN = 10
 """Allowed values that a refusal lists at most."""
+WHOLE = 10**15
+"""Below this a number without a fraction is written as a whole one: 100, not 100.0."""
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 _NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]{0,30})?|\.[0-9]{1,30})([eE][+-]?[0-9]{1,3})?", re.ASCII)
 _UNSPEAKABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -78,6 +80,8 @@ class Input(BaseModel):
                 raise wrong(f"has no place in an input of type {self.type}", allowed=fitting, field=name)
         if self.pattern is not None:
             check_pattern(self.pattern)
+        if self.minimum is not None and self.maximum is not None and self.minimum > self.maximum:
+            raise wrong("is above the maximum", allowed=f"up to {self.maximum}", field="minimum")
         for place, value in enumerate(self.allowed or ()):
             self._check_declared(value, f"allowed[{place}]", self.model_copy(update={"allowed": None}))
         if self.default is not None:
@@ -168,7 +172,9 @@ def show(value: bool | float | str) -> str:
     """`value` as it stands in a source or a selector, before it is encoded for there."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return repr(value) if isinstance(value, float) else str(value)
+    if isinstance(value, float) and not (value.is_integer() and abs(value) < WHOLE):
+        return repr(value)
+    return str(value) if isinstance(value, str) else str(int(value))
 
 
 def digest(values: Values, revision: int) -> str:

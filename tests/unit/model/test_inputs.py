@@ -75,6 +75,7 @@ def test_a_wrong_value_is_refused(declared: Input, value: Any) -> None:
         ({"type": "text", "default": "c", "allowed": ["a", "b"]}, "default"),
         ({"type": "text", "allowed": ["a", 1]}, "allowed[1]"),
         ({"type": "text", "allowed": []}, "allowed"),
+        ({"type": "integer", "minimum": 5, "maximum": 1}, "minimum"),
         ({"type": "text", "defualt": "a"}, "defualt"),
     ],
 )
@@ -91,6 +92,23 @@ def test_the_same_values_have_the_same_digest_however_they_are_spelled() -> None
     assert inputs.digest(spelled, 1) == inputs.digest(plain, 1) != inputs.digest(plain, 2)
     zero = inputs.read({"a": Input(type="number")}, {"a": "-0"})
     assert inputs.digest(zero, 1) == inputs.digest({"a": 0.0}, 1)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (100.0, "100"),
+        (0.0, "0"),
+        (-3.0, "-3"),
+        (1.5, "1.5"),
+        (1e300, "1e+300"),
+        (7, "7"),
+        (True, "true"),
+        ("a", "a"),
+    ],
+)
+def test_a_number_without_a_fraction_is_written_without_one(value: Any, shown: str) -> None:
+    assert inputs.show(value) == shown
 
 
 def test_true_and_one_are_different_values() -> None:
