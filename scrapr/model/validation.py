@@ -84,7 +84,7 @@ def _problem(details: ErrorDetails, allowed: str | None) -> str:
         return f"has {len(details['input'])}"
     if allowed is not None and kind.endswith(MISFITS) and kind not in {"value_error", "assertion_error"}:
         return f"is {shown}"
-    return f"{shown}: {details['msg'].lower()}"
+    return f"{shown}: {details['msg'][:1].lower()}{details['msg'][1:]}"
 
 
 def _unknown_field(place: str, details: ErrorDetails, schema: Mapping[str, Any]) -> FieldError:
