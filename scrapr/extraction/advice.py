@@ -42,7 +42,7 @@ def _unread(name: str, count: int, matches: Mapping[str, int]) -> str:
     if name.endswith("@jsonld"):
         return f"{count} JSON-LD script{'' if count == 1 else 's'} could not be read and gave nothing"
     if name == "source" and name not in matches:
-        return "what was fetched is broken or breaks off; what could be read of it counts"
+        return "is no JSON, or XML that is broken or breaks off; what could be read of it counts"
     return f"{count} value{'' if count == 1 else 's'} could not be converted"
 
 

@@ -51,5 +51,5 @@ def test_silent_selectors_half_empty_fields_and_unconverted_values_are_named() -
         "a: 2 values could not be converted",
         "c: 1 value could not be converted",
         "@jsonld: 1 JSON-LD script could not be read and gave nothing",
-        "source: what was fetched is broken or breaks off; what could be read of it counts",
+        "source: is no JSON, or XML that is broken or breaks off; what could be read of it counts",
     ]
