@@ -55,11 +55,18 @@ def _reasons(run: Run, past: Sequence[Run]) -> Iterator[str]:
     usual = median(_items(each) for each in past)
     # A run that was cut has fewer items for a reason that is told already.
     if run.outcome == "complete" and _items(run) < usual * FALL:
-        yield f"{_items(run)} items, usually {usual:g}"
+        yield f"{_items(run)} items, usually {usual:g}{_lost_link(run, past)}"
     fallen = list(_fallen(run, past))
     yield from fallen[:FIELDS_SHOWN]
     if len(fallen) > FIELDS_SHOWN:
         yield f"and {len(fallen) - FIELDS_SHOWN} more fields"
+
+
+def _lost_link(run: Run, past: Sequence[Run]) -> str:
+    """Whether the items are few because no page was found to have a next one."""
+    is_dead = run.matches.get("paginate") == 0 and not run.unchanged_pages
+    had = any(each.matches.get("paginate") for each in past)
+    return ": paginate matches nothing any more" if is_dead and had else ""
 
 
 def _fallen(run: Run, past: Sequence[Run]) -> Iterator[str]:

@@ -50,6 +50,17 @@ def test_far_less_items_than_usual_are_told() -> None:
     assert judge(run(items=15), PAST) == Health("healthy")
 
 
+def test_a_next_link_that_died_is_named_where_items_are_missing() -> None:
+    past = [run(matches={"title": 30, "paginate": 2})]
+    few = run(items=10, matches={"title": 10, "paginate": 0})
+    told = "10 items, usually 30: paginate matches nothing any more"
+    assert judge(few, past) == Health("degraded", told)
+    alone = [run(matches={"title": 30, "paginate": 0})]
+    assert judge(few, alone) == Health("degraded", "10 items, usually 30")
+    partly = run(items=10, unchanged_pages=1, matches={"title": 10, "paginate": 0})
+    assert judge(partly, past) == Health("degraded", "10 items, usually 30")
+
+
 def test_items_of_unchanged_pages_count() -> None:
     assert judge(run(items=5, unchanged_items=25, unchanged_pages=1), PAST) == Health("healthy")
 
