@@ -15,6 +15,7 @@ from scrapr.cli.tables import show_items, show_json, show_table
 if TYPE_CHECKING:
     from scrapr.extraction.extract import Extraction
     from scrapr.extraction.rules import Rules
+    from scrapr.fetching.errors import FetchFailed
 
 
 def try_(
@@ -36,11 +37,13 @@ def try_(
     from scrapr.extraction.rules import compile_rules
 
     rules = compile_rules(_selector(selector, select, scope), scope=scope, paginate=paginate, field="")
-    found = asyncio.run(_walk(source, rules, limit))
+    found, failure = asyncio.run(_walk(source, rules, limit))
+    if not json:
+        _show(rules, found)
+    if failure is not None:
+        raise failure
     if json:
         show_json(_value(rules, found))
-    else:
-        _show(rules, found)
 
 
 def _selector(selector: str | None, select: list[str] | None, scope: str | None) -> Any:
@@ -64,17 +67,25 @@ def _selector(selector: str | None, select: list[str] | None, scope: str | None)
     return [fields] if scope else fields
 
 
-async def _walk(source: str, rules: Rules, limit: int) -> list[Extraction]:
+async def _walk(source: str, rules: Rules, limit: int) -> tuple[list[Extraction], FetchFailed | None]:
+    """What the pages give, and what ended the walk behind the first of them, if something did."""
+    from scrapr.fetching.errors import FetchFailed
+
     found: list[Extraction] = []
     seen: set[str] = set()
     at: str | None = source
     async with browsing() as browser:
         while at is not None and at not in seen and len(found) < limit:
-            page = await browser.get(at)
-            seen |= {at, page.url}
-            found.append(await browser.extract(rules, page))
+            try:
+                page = await browser.get(at)
+                seen |= {at, page.url}
+                found.append(await browser.extract(rules, page))
+            except FetchFailed as error:
+                if not found:
+                    raise
+                return found, error
             at = found[-1].next_url
-    return found
+    return found, None
 
 
 def _value(rules: Rules, found: list[Extraction]) -> Any:

@@ -20,6 +20,7 @@ PAGES = {
     "/list": '<ul><li><a href="/1">One</a></li><li><a href="/2">Two</a></li></ul><a rel="next" href="/more">',
     "/more": '<ul><li><a href="/1">Three</a></li></ul><a rel="next" href="/list">',
     "/1": "<h1>First</h1>",
+    "/short": '<ul><li>One</li></ul><a rel="next" href="/gone">',
     "/towns": "<table>"
     + "".join(f"<tr><td>{n > 1}</td><td><a href='/{n}'>Town {n}</a></td></tr>" for n in range(4))
     + "</table>",
@@ -165,6 +166,16 @@ def test_what_is_wrong_is_said_in_one_line(arguments: list[str], code: int, told
     assert done.stderr.startswith("scrapr: ")
     assert told in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+async def test_pages_before_a_failure_are_shown_and_the_failure_told(site: str) -> None:
+    arguments = [f"{site}/short", "--select", "t=li", "--paginate", "[rel=next]@href", "--limit", "3"]
+    shown = await asyncio.to_thread(run, *arguments)
+    assert shown.returncode == 1
+    assert shown.stdout.splitlines()[:2] == ["t", "One"]
+    assert shown.stderr == f"scrapr: {site}/gone: the host answered 404\n"
+    value_alone = await asyncio.to_thread(run, *arguments, "--json")
+    assert (value_alone.returncode, value_alone.stdout) == (1, "")
 
 
 async def test_a_configuration_is_proposed_that_gives_the_items(site: str) -> None:
