@@ -59,7 +59,10 @@ async def browsing() -> AsyncIterator[Browser]:
     from scrapr.fetching.client import Client
     from scrapr.roles.scraper.isolation import Isolation
     from scrapr.roles.scraper.reading import Reader
+    from scrapr.runtime import log
+    from scrapr.runtime.settings import LogSettings
 
+    log.configure(LogSettings(level="error"), role="cli")
     loaded = settings.load()
     isolation = Isolation(loaded.scraper)
     async with Client(loaded.fetch) as client:

@@ -168,6 +168,14 @@ def test_what_is_wrong_is_said_in_one_line(arguments: list[str], code: int, told
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_hostile_page_is_told_of_on_standard_error_alone() -> None:
+    hostile = b"<p " + b" ".join(b"a%d" % n for n in range(100_000)) + b">"
+    done = run("-", "--select", "a=p", "--json", text=hostile)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "hostile-page" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 async def test_pages_before_a_failure_are_shown_and_the_failure_told(site: str) -> None:
     arguments = [f"{site}/short", "--select", "t=li", "--paginate", "[rel=next]@href", "--limit", "3"]
     shown = await asyncio.to_thread(run, *arguments)
