@@ -223,8 +223,13 @@ def _make_slice(arguments: Arguments, _kind: Kind) -> Filter:
     arguments.expect(1, 2)
     start, end = arguments.integer(0), arguments.integer(1) if arguments.count > 1 else None
 
+    def cut(value: Any) -> Any:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = texts.show(value)
+        return value[start:end] if isinstance(value, str | list) else value
+
     def apply(values: list[Any], _page: Page, _path: str) -> list[Any]:
-        return [value[start:end] if isinstance(value, str | list) else value for value in values]
+        return [cut(value) for value in values]
 
     return apply
 

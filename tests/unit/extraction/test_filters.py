@@ -137,6 +137,7 @@ def test_what_cannot_be_converted_is_null_and_counted(text: str, calls: str) -> 
         ("true", "boolean", True),
         ('{"a": 1}', "json", {"a": 1}),
         ("null", "number", None),
+        ("[1, 2]", "slice:0 1", [1]),
         ("[1, null]", "integer", [1, None]),
     ],
 )
@@ -144,6 +145,10 @@ def test_a_value_of_json_that_has_the_filter_s_type_stays(value: str, calls: str
     found = extract(compile_rules({"v": f"$.v | {calls}"}), f'{{"v": {value}}}', URL)
     assert found.value == {"v": expected}
     assert found.unconverted == {}
+
+
+def test_a_part_of_a_number_of_json_is_a_part_of_its_text() -> None:
+    assert extract(compile_rules({"v": "$.v | slice:0 4"}), '{"v": 20240305}', URL).value == {"v": "2024"}
 
 
 @pytest.mark.parametrize(
