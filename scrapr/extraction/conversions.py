@@ -30,8 +30,8 @@ def take_number(value: Any) -> Any:
 
 
 def take_integer(value: Any) -> int:
-    """A number of JSON that has no fraction."""
-    if int(take_number(value)) != value:
+    """A number of JSON that has no fraction; one with a point or an exponent, if it is exact."""
+    if isinstance(take_number(value), float) and (value != int(value) or abs(value) > numbers.GREATEST):
         raise ValueError(value)
     return int(value)
 

@@ -155,6 +155,7 @@ def test_a_part_of_a_number_of_json_is_a_part_of_its_text() -> None:
     ("value", "calls"),
     [
         ("10.5", "integer"),
+        ("1e308", "integer"),
         ("true", "number"),
         ('{"a": 1}', "number"),
         ("2", "boolean"),
