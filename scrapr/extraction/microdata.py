@@ -1,7 +1,8 @@
 """Microdata of a page as objects, `{"type": […], "id": …, "properties": {name: […]}}`.
 
 Source: WHATWG HTML, "Converting HTML to other formats: JSON" and "Values" of microdata. What the standard walks node
-by node is here looked up once for the page: each property belongs to the nearest item that it is within.
+by node is here looked up once for the page: each property belongs to the nearest item that it is within. Beyond the
+standard, `content` counts on every element that is no link, as the examples of schema.org have it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _LINKS = {
     **dict.fromkeys(("audio", "embed", "iframe", "img", "source", "track", "video"), "src"),
     "object": "data",
 }
-_VALUES = {"meta": "content", "data": "value", "meter": "value"}
+_VALUES = {"data": ("value",), "meter": ("value",), "time": ("datetime",)}
 
 
 def read(root: Node, base: Base) -> list[dict[str, Any]]:
@@ -117,8 +118,7 @@ class _Microdata:
         if tag in _LINKS:
             link = node.attrs.get(_LINKS[tag])
             return self._base.join(link) if link else ""
-        if tag in _VALUES:
-            return node.attrs.get(_VALUES[tag]) or ""
-        if tag == "time" and "datetime" in node.attrs:
-            return node.attrs.get("datetime") or ""
+        for name in ("content", *_VALUES.get(tag, ())):
+            if (value := node.attrs.get(name)) is not None:
+                return value
         return node.text_lexbor()

@@ -182,6 +182,13 @@ def test_microdata_is_told_as_the_standard_tells_it() -> None:
     assert offers.items == [{"p": 12.5}]
 
 
+def test_microdata_takes_content_on_any_element_as_schema_org_s_examples_do() -> None:
+    text = '<p itemscope><b itemprop="price" content="19.9">19,90 €</b><i itemprop="name">Lamp</i></p>'
+    assert _extract(["$.properties"], text, scope="@microdata").value == [
+        {"price": ["19.9"], "name": ["Lamp"]}
+    ]
+
+
 def test_structured_data_is_looked_for_within_each_element() -> None:
     text = "".join(f'<li itemscope itemprop="x"><b itemprop="n">{n}</b></li>' for n in range(2))
     part = {"$scope": "@microdata", "$select": "$.properties.n[0]"}
