@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -68,6 +69,15 @@ def given(asked: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix(PREFIX): value for name, value in asked.items() if name.startswith(PREFIX)}
 
 
+def _faults(names: Iterable[str]) -> Iterator[FieldError]:
+    """What no items for inputs can be asked with, and inputs that are given more than once."""
+    for name, count in sorted(Counter(names).items()):
+        if name in ELSEWHERE:
+            yield FieldError(field=name, problem=MISPLACED, allowed=ALLOWED)
+        elif name.startswith(PREFIX) and count > 1:
+            yield FieldError(field=name, problem=f"is given {count} times", allowed="one value")
+
+
 class Inputs:
     """Asks a scraper for what is not in any collection."""
 
@@ -82,8 +92,8 @@ class Inputs:
         Raises `Invalid` with every wrong input, `TooMany`, and `Unavailable`.
         """
         asked = dict(call.request.query)
-        if misplaced := sorted(ELSEWHERE.intersection(asked)):
-            raise Invalid(*(FieldError(field=name, problem=MISPLACED, allowed=ALLOWED) for name in misplaced))
+        if faults := list(_faults(list(call.request.query))):
+            raise Invalid(*faults)
         wish = parse(shape.wish, {name: asked[name] for name in asked if not name.startswith(PREFIX)})
         started = await self._ask(collection, given(asked))
         if started.results:
