@@ -64,10 +64,16 @@ def _is_plain(body: bytes, text: str) -> bool:
 
 def _renewed(known: Validators, answer: Answer, digest: str | None) -> Validators:
     return Validators(
-        etag=answer.headers.get("ETag") or known.etag,
-        last_modified=answer.headers.get("Last-Modified") or known.last_modified,
+        etag=_told(answer, "ETag") or known.etag,
+        last_modified=_told(answer, "Last-Modified") or known.last_modified,
         body_hash=digest,
     )
+
+
+def _told(answer: Answer, name: str) -> str | None:
+    """A header that can be stored and sent back; None for one with bytes that are no text."""
+    value = answer.headers.get(name)
+    return value if value is not None and value.isprintable() else None
 
 
 def _read(answer: Answer, content_type: str, known: str | None, limit: int) -> tuple[str, str, str]:

@@ -9,6 +9,7 @@ import zlib
 from typing import Any
 
 import brotli
+import orjson
 import psutil
 import pytest
 from aiohttp import web
@@ -227,6 +228,17 @@ async def test_endless_interim_answers_end_when_the_time_is_over(serve_raw: Any,
 
     client = await connect(timeout=0.3)
     assert (await fail(client, await serve_raw(talk))).reason == "timeout"
+
+
+async def test_a_validator_of_bytes_that_are_no_text_is_as_none(serve_raw: Any, client: Client) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b'ETag: "\xff"\r\nLast-Modified: \xe9\r\nContent-Length: 1\r\n\r\nx')
+        await writer.drain()
+
+    url = await serve_raw(talk)
+    page = await client.fetch(Request(url))
+    assert orjson.dumps(page.validators)
+    assert (await client.fetch(Request(url, validators=page.validators))).unchanged
 
 
 @pytest.mark.parametrize(

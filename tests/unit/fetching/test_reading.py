@@ -49,6 +49,16 @@ def test_others_are_their_text_alone(body: bytes) -> None:
     assert page.text.startswith("<p>")
 
 
+@pytest.mark.parametrize("name", ["ETag", "Last-Modified"])
+@pytest.mark.parametrize(
+    ("told", "kept"), [('"é"', '"é"'), ('"\udcff"', None), ('"a\x01"', None), ("", None)]
+)
+def test_a_validator_that_is_no_text_is_not_remembered(name: str, told: str, kept: str | None) -> None:
+    answer = Answer(URL(URL_READ), 200, {name: told}, b"<p>x", 4, 0.1)
+    page = asyncio.run(read_page(answer, Request(URL_READ), limit=10**7, seconds=0.1, retries=0, waited={}))
+    assert (page.validators.etag or page.validators.last_modified) == kept
+
+
 def test_nothing_goes_along_of_an_unchanged_page() -> None:
     first = read(b"<p>x")
     again = read(b"<p>x", known=first.validators.body_hash)
