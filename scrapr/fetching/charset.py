@@ -14,6 +14,9 @@ _NO_CHARSETS = frozenset(
     {"idna", "mbcs", "oem", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7"}
 )
 
+_WITHOUT_MARK = {"utf-16": "utf-16-le", "utf-32": "utf-32-be"}
+"""In which order the bytes are where none is told; the first is what browsers take."""
+
 _DETECTION_SIZE = 65_536
 _PIECE = 65_536
 _AT_ONCE = 1_000_000
@@ -39,12 +42,18 @@ def find_charset(body: bytes, content_type: str | None) -> tuple[str, int]:
     marked, bom = w3.read_bom(body)
     if marked is not None and bom is not None:
         return marked, len(bom)
-    name = w3.http_content_type_encoding(content_type) or w3.html_body_declared_encoding(body)
+    name = w3.http_content_type_encoding(content_type) or _find_declared(body)
     if name is None:
         return ("utf-8" if _is_utf8(body) else DETECTED), 0
     if not _is_text(name):
         return DETECTED, 0
-    return f"{name}-be" if name in ("utf-16", "utf-32") else name, 0
+    return _WITHOUT_MARK.get(name, name), 0
+
+
+def _find_declared(body: bytes) -> str | None:
+    # What could be read byte by byte is in none of these, whatever it says.
+    name = w3.html_body_declared_encoding(body)
+    return "utf-8" if name is not None and name.startswith("utf-16") else name
 
 
 def _is_text(name: str) -> bool:
