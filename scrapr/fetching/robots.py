@@ -25,6 +25,8 @@ class Rules:
     parsed: Any = None
     crawl_delay: float = 0.0
     unreadable: bool = False
+    size: int = 0
+    """Bytes of the file: what a URL costs to judge grows with that times its length."""
 
     def allow(self, url: str) -> bool:
         """Whether the product may visit the URL."""
@@ -47,7 +49,7 @@ def parse(body: bytes, product: str) -> Rules:
     """
     lines = body.decode("utf-8-sig", "replace").splitlines()
     parsed = Protego.parse("\n".join(_only_ours(line, product) for line in lines))
-    return Rules(product, parsed, crawl_delay=float(parsed.crawl_delay(product) or 0.0))
+    return Rules(product, parsed, crawl_delay=float(parsed.crawl_delay(product) or 0.0), size=len(body))
 
 
 def _only_ours(line: str, product: str) -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from yarl import URL
 
-from scrapr.fetching import rulebook
+from scrapr.fetching import robots, rulebook
 from scrapr.fetching.errors import FetchFailed, FetchRefused, FetchUnavailable
 from scrapr.fetching.hop import REDIRECTS, Hop, follow
 from scrapr.fetching.hosts import HostBusy, HostLimits, Turn
@@ -21,6 +22,10 @@ from scrapr.fetching.transfer import Answer, transfer
 RHYTHMS_KEPT = 4096
 ROBOTS_REDIRECTS = 5
 """How many RFC 9309 asks for, whatever pages may have."""
+
+JUDGED_AT_ONCE = 20_000_000
+"""Bytes of a robots.txt times characters of a URL that are judged at once; beyond it, which takes a second at most, a
+thread does it."""
 
 _STRAIN = frozenset({"timeout", "disconnected"})
 
@@ -126,7 +131,7 @@ class Visits:
         if rules.unreadable:
             problem = "the host's robots.txt cannot be read now, so nothing may be fetched from it"
             raise FetchUnavailable("robots", problem, url=str(hop.url))
-        if not rules.allow(str(hop.url)):
+        if not await _allow(rules, str(hop.url)):
             raise FetchRefused("robots", "the host's robots.txt forbids it", url=shown(hop.url))
         return min(rules.crawl_delay, settings.crawl_delay_limit)
 
@@ -143,6 +148,12 @@ class Visits:
                 return answer
             limit = max(ROBOTS_REDIRECTS, settings.redirects)
             hop = follow(hop, answer.status, answer.headers.get("Location"), limit=limit)
+
+
+async def _allow(rules: robots.Rules, url: str) -> bool:
+    if rules.size * len(url) < JUDGED_AT_ONCE:
+        return rules.allow(url)
+    return await asyncio.to_thread(rules.allow, url)
 
 
 def host_of(url: URL) -> str:

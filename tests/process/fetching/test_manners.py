@@ -15,6 +15,7 @@ from scrapr.fetching.client import Client
 from scrapr.fetching.errors import FetchFailed, FetchRefused, FetchUnavailable
 from scrapr.fetching.page import Request
 from scrapr.model.fetch import FetchOptions
+from tests.eventloop import unblocked
 
 
 def html(text: Any = "x", **kwargs: Any) -> web.Response:
@@ -117,6 +118,15 @@ async def test_robots_are_read_to_their_limit_and_quickly(serve: Any, connect: A
     url, client = await serve(site), await connect(robots=True)
     assert (await fail(client, f"{url}/no")).reason == "robots"
     assert (await client.fetch(Request(f"{url}/late"))).text == "x"
+
+
+async def test_hostile_rules_do_not_stop_the_loop_whatever_the_url(serve: Any, connect: Any) -> None:
+    site = Site("User-agent: *\n" + "".join(f"Allow: *aaaab{n}\n" for n in range(20_000)) + "Disallow: /no\n")
+    url, client = await serve(site), await connect(robots=True)
+    await client.fetch(Request(url))
+    async with unblocked():
+        await client.fetch(Request(f"{url}/{'a' * 7000}"))
+    assert (await fail(client, f"{url}/no{'a' * 7000}")).reason == "robots"
 
 
 async def test_robots_of_the_kind_of_garbage_forbid_nothing(serve: Any, connect: Any) -> None:
