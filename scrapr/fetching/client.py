@@ -116,6 +116,7 @@ class Client:
                     waited=trip.waited,
                 )
             except FetchFailed as failure:
+                failure.retries, failure.waited = trip.retries, trip.waited
                 await self._pause(failure, first.method, trip)
             trip.retries += 1
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal, TypeAlias
 
 from scrapr.model import errors
@@ -23,7 +24,8 @@ class FetchFailed(errors.ScraprError):
 
     `reason` is a slug for records and metrics, `detail` a sentence for people, `url` the URL that failed
     (after redirects, without a password), `status` the HTTP status if the host answered, `retry_after` what
-    the host asked for, in seconds.
+    the host asked for, in seconds. `retries` were made before it, and `waited` is what slowed them, in seconds
+    by cause.
     """
 
     # Deliberately not the family's class-wide HTTP status of our own answers: see `as_problem`.
@@ -43,6 +45,8 @@ class FetchFailed(errors.ScraprError):
         self.reason: Reason = reason
         self.url = url
         self.status = status
+        self.retries = 0
+        self.waited: Mapping[str, float] = {}
 
     def as_problem(self) -> errors.ScraprError:
         """The same as a plain error of its family, to be answered to a user over HTTP."""

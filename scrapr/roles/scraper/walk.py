@@ -14,6 +14,7 @@ import orjson
 
 from scrapr.extraction.rules import kept_rules
 from scrapr.fetching.client import Client
+from scrapr.fetching.errors import FetchFailed
 from scrapr.fetching.page import Page, Request, Validators
 from scrapr.model.configuration import Configuration
 from scrapr.model.errors import Damaged
@@ -107,6 +108,10 @@ class Walk:
                         await self._tell_bare()
                     return step.error
                 before, at = at, step
+        except FetchFailed as failed:
+            retries, waited = failed.retries, failed.waited
+            self._note(lambda counts: counts.fetched(size=0, retries=retries, waited=waited))
+            raise
         finally:
             self._scout.close()
             self._note(lambda counts: replace(counts, wasted=self._scout.wasted))

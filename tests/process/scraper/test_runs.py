@@ -119,6 +119,14 @@ async def test_a_source_that_answers_500_is_a_failed_run(world: World, until: Un
     assert "500" in run.error
 
 
+async def test_a_failed_run_says_how_often_it_tried_and_what_it_waited_for(
+    world: World, until: Until
+) -> None:
+    world.site.fail("/1", 500)
+    run = await run_once(world, until, fetch={"retries": 2, "backoff_first": 0.2})
+    assert (run.outcome, run.retries, list(run.waited)) == ("failed", 2, ["backoff"])
+
+
 async def test_a_source_that_is_down_is_a_failed_run(world: World, until: Until) -> None:
     down = Scraper(source="http://127.0.0.1:9/", selector={"title": "h3"})
     run = await run_once(world, until, scraper=down)
