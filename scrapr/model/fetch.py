@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from scrapr.model.asking import Asking
+from scrapr.model.validation import wrong
 
 USER_AGENT = Field(min_length=3, max_length=500, pattern=r"^[A-Za-z][A-Za-z0-9_.-]*[ -~]*$")
 
 CONTACT = Field(max_length=200, pattern=r"^[!-'*-~]*$")
+
+
+def _read_render(value: Any) -> Any:
+    if value is None or isinstance(value, bool) or value == "auto":
+        return value
+    raise wrong('is neither yes, no nor "auto"', allowed='true, false, "auto"')
 
 
 class FetchOptions(Asking):
@@ -44,7 +51,7 @@ class FetchOptions(Asking):
     adaptive_limit: float | None = Field(
         None, ge=0, le=3600, description="seconds of the longest pace that a straining host gets"
     )
-    render: bool | Literal["auto"] | None = Field(
+    render: Annotated[bool | Literal["auto"] | None, BeforeValidator(_read_render)] = Field(
         None,
         description='whether a browser runs the page\'s scripts; "auto": where the scope is missing without',
     )

@@ -30,6 +30,16 @@ def refuse(**options: Any) -> list[tuple[str, str]]:
     return [(field.field, field.problem) for field in caught.value.fields]
 
 
+@pytest.mark.parametrize("render", ["Auto", "yes", 1, [], {}])
+def test_what_render_may_be_is_told(render: Any) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse(FetchOptions, {"render": render})
+    assert [(field.field, field.allowed) for field in caught.value.fields] == [
+        ("render", 'true, false, "auto"')
+    ]
+    assert [parse(FetchOptions, {"render": each}).render for each in (True, False, "auto", None)]
+
+
 def test_references_are_stored_as_they_were_posted() -> None:
     options = parse(FetchOptions, ALL)
     assert options.headers is not None

@@ -48,6 +48,11 @@ def test_the_configuration_of_the_thesis_is_valid_and_comes_out_as_it_went_in() 
     assert draft.collected == {"item": "items"}
 
 
+def test_a_pattern_is_told_as_it_is() -> None:
+    wrong = wrong_fields(Draft, THESIS | {"fetch": {"user_agent": "ümlaut"}})["fetch.user_agent"]
+    assert "'^[A-Za-z]" in wrong.problem
+
+
 def test_every_wrong_field_is_named_at_once() -> None:
     body = THESIS | {"ttl": "5m", "collection": "$x", "scraper": {"source": "ftp://x", "limit": 0}}
     assert wrong_fields(Draft, body).keys() == {
