@@ -6,6 +6,7 @@ import asyncio
 import os
 import secrets
 import tempfile
+from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,7 @@ REFUSED_SHOWN = 10
 EXTRA = "pip install 'scrapr[browser]'"
 START_WITHIN = 30.0
 """Seconds for the browser to start."""
+MEBIBYTE = 2**20
 CLOSE_WITHIN = 5.0
 """Seconds for a page or the browser to close before its processes are killed."""
 
@@ -201,6 +203,7 @@ class Browser:
                 problem = f"the browser does not start: {error.message.partition(chr(10))[0][:200]}"
                 raise FetchUnavailable("browser", problem, url=url) from error
             stack.push_async_callback(_close, chromium)
+            _limit(mark, settings.browser_memory)
             return _Running(chromium, stack.pop_all())
         raise AssertionError("an exit stack does not swallow errors")
 
@@ -213,13 +216,26 @@ async def _close(chromium: Chromium) -> None:
 
 
 def _kill(mark: str) -> None:
-    """Kill the browser with the mark in its command line, and all that it started."""
+    """Kill the browser with the mark, and all that it started."""
+    for process in _marked(mark):
+        with suppress(psutil.Error):
+            process.kill()
+
+
+def _limit(mark: str, most: int) -> None:
+    """Let no process of the browser take more than `most` bytes; those that it starts for pages inherit it."""
+    most -= most % MEBIBYTE  # Chromium's processes crash at their start under a limit that is no number of pages
+    for process in _marked(mark):
+        with suppress(psutil.NoSuchProcess):
+            process.rlimit(psutil.RLIMIT_DATA, (most, most))
+
+
+def _marked(mark: str) -> Iterator[psutil.Process]:
+    """All that the browser with the mark in its command line started, and that itself."""
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.Error):
             if mark in process.cmdline():
-                for each in (*process.children(recursive=True), process):
-                    with suppress(psutil.Error):
-                        each.kill()
+                yield from (*process.children(recursive=True), process)
 
 
 async def _load(context: BrowserContext, page: Page, settings: FetchSettings) -> str | None:

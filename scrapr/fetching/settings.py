@@ -122,6 +122,12 @@ class FetchSettings(BaseModel):
     browser_settle: float = Field(
         10.0, gt=0, le=300, description="seconds after which a page that never rests is taken as it is"
     )
+    browser_memory: int = Field(
+        2_000_000_000,
+        ge=1_200_000_000,
+        le=100_000_000_000,
+        description="bytes of memory that a process of the browser may reserve; one of a small page reserves 650 MB",
+    )
     browser_bytes: int = Field(
         50_000_000,
         ge=1,

@@ -108,6 +108,12 @@ def chromiums() -> list[psutil.Process]:
     return [each for each in mine if "chrom" in name_of(each) and is_alive(each)]
 
 
+def memory_of(process: psutil.Process) -> int:
+    with suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0
+
+
 async def test_items_that_scripts_make_are_there(client: Client, site: Site, url: str) -> None:
     page = await client.fetch(Request(f"{url}/", options=RENDER))
     assert "<li>lamp</li><li>chair</li>" in page.text
@@ -232,6 +238,31 @@ async def test_the_bytes_that_scripts_take_are_limited(connect: Any, site: Site,
     with pytest.raises(FetchFailed) as caught:
         await client.fetch(Request(f"{url}/", options=RENDER))
     assert caught.value.reason == "too-large"
+
+
+@pytest.mark.parametrize(
+    "hoard",
+    ["hoard.push(new Uint8Array(50e6).fill(1))", "document.body.append('y'.repeat(1e6) + hoard.push(0))"],
+    ids=["in buffers", "in the document"],
+)
+async def test_the_memory_that_scripts_take_is_limited(
+    connect: Any, site: Site, url: str, hoard: str
+) -> None:
+    site.pages["/hoard"] = f"<body><script>const hoard = []; for (let n = 0; n < 3000; n++) {hoard}</script>"
+    client, peak = await connect(browser_memory=1_200_000_000), [0]
+
+    async def watch() -> None:
+        while True:
+            peak.extend(map(memory_of, chromiums()))
+            await asyncio.sleep(0.05)
+
+    async with asyncio.TaskGroup() as group:
+        watcher = group.create_task(watch())
+        with suppress(FetchFailed):  # a script that gets no buffer ends, and the page is as far as it came
+            await client.fetch(Request(f"{url}/hoard", options=RENDER))
+        watcher.cancel()
+    assert 300_000_000 < max(peak) < 1_200_000_000
+    assert "lamp" in (await client.fetch(Request(url, options=RENDER))).text
 
 
 async def test_a_document_that_grows_is_refused_whatever_it_says_of_itself(
