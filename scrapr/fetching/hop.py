@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 # What may follow a redirect to another origin: nothing that a user could have put a secret into.
 _HARMLESS = frozenset({"accept", "accept-language", "if-modified-since", "if-none-match", "user-agent"})
+
+_BYTE = re.compile("[\udc80-\udcff]")
+"""As a header's bytes come that are not UTF-8."""
 
 _ACCEPT = {
     "html": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.5",
@@ -80,7 +84,7 @@ def follow(hop: Hop, status: int, location: str | None, *, limit: int) -> Hop:
     if hop.taken >= limit:
         raise _stuck(hop, f"more than {limit} redirects", status)
     try:
-        joined = hop.url.join(URL(location[:10_000]))
+        joined = hop.url.join(URL(_escape(location[:10_000])))
     except ValueError as error:
         raise _stuck(hop, f"redirects to no URL: {error}", status) from error
     url = parse_target(joined).with_user(None)
@@ -96,6 +100,11 @@ def follow(hop: Hop, status: int, location: str | None, *, limit: int) -> Hop:
         outside=hop.outside or (hop.url.scheme == "https" and not same),
         taken=hop.taken + 1,
     )
+
+
+def _escape(location: str) -> str:
+    """The location with bytes that are not UTF-8 escaped, as browsers do; a URL would leave them out."""
+    return _BYTE.sub(lambda byte: f"%{ord(byte[0]) - 0xDC00:02X}", location)
 
 
 def _kept(headers: Mapping[str, str], *, same: bool, as_get: bool) -> Mapping[str, str]:

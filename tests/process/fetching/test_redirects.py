@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from aiohttp import web
@@ -35,6 +37,22 @@ async def test_a_redirect_is_followed_and_the_page_names_its_final_url(
     url = await serve(answer)
     page = await client.fetch(Request(f"{url}/a/b"))
     assert (page.url, page.text) == (f"{url}/c?d", "/c")
+
+
+@pytest.mark.parametrize("name", ["caf\xe9".encode(), b"caf\xe9"], ids=["UTF-8", "Latin-1"])
+async def test_bytes_in_a_location_are_asked_for_as_they_came(
+    serve_raw: Any, client: Client, name: bytes
+) -> None:
+    asked: list[bytes] = []
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: /" + name + b"\r\nContent-Length: 0\r\n\r\n")
+        asked.append(await reader.readline())
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nx")
+
+    page = await client.fetch(Request(await serve_raw(talk)))
+    assert unquote_to_bytes(page.url).endswith(b"/" + name)
+    assert unquote_to_bytes(asked[0]) == b"GET /" + name + b" HTTP/1.1\r\n"
 
 
 async def test_five_redirects_are_followed_and_six_are_not(serve: Any, client: Client) -> None:
