@@ -155,10 +155,12 @@ class Client:
 
 
 def _status(answer: Answer) -> FetchUnavailable:
+    seconds = retry.parse_retry_after(answer.headers.get("Retry-After"))
+    later = f", and asks to come back in {seconds:.0f} s" if seconds else ""
     return FetchUnavailable(
         "status",
-        f"the host answered {answer.status}",
+        f"the host answered {answer.status}{later}",
         url=str(answer.url),
         status=answer.status,
-        retry_after=retry.parse_retry_after(answer.headers.get("Retry-After")),
+        retry_after=seconds,
     )

@@ -318,6 +318,7 @@ async def test_a_retry_after_that_is_too_far_away_is_a_failure_that_tells_it(
     url, client = await serve(answer), await connect(retries=3, patience=5)
     failure = await fail(client, url)
     assert (failure.status, failure.retry_after) == (503, 7200)
+    assert failure.detail.endswith("the host answered 503, and asks to come back in 7200 s")
     failure = await fail(client, url)  # the host is now left alone by all
     assert failure.reason == "busy"
     assert failure.retry_after is not None
