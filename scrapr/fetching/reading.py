@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
+import io
 import zlib
 from codecs import BOM_UTF8
 from collections.abc import Mapping
@@ -95,13 +97,15 @@ def _is_gzip(answer: Answer, content_type: str) -> bool:
 
 
 def _unpack(answer: Answer, limit: int) -> bytes:
-    unpacker = zlib.decompressobj(16 + zlib.MAX_WBITS)
     try:
-        body = unpacker.decompress(answer.body, limit + 1)
-    except zlib.error as error:
+        with gzip.GzipFile(
+            fileobj=io.BytesIO(answer.body)
+        ) as file:  # of all members, which follow each other
+            body = file.read(limit + 1)
+    except EOFError as error:
+        raise FetchUnavailable("decompression", "the file ends early", url=str(answer.url)) from error
+    except (OSError, zlib.error) as error:
         raise FetchUnavailable("decompression", "the file does not unpack", url=str(answer.url)) from error
     if len(body) > limit:
         raise FetchUnavailable("too-large", f"the unpacked file is over {limit} bytes", url=str(answer.url))
-    if not unpacker.eof:
-        raise FetchUnavailable("decompression", "the file ends early", url=str(answer.url))
     return body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gzip
 
 import pytest
 from hypothesis import given
@@ -57,6 +58,12 @@ def test_a_validator_that_is_no_text_is_not_remembered(name: str, told: str, kep
     answer = Answer(URL(URL_READ), 200, {name: told}, b"<p>x", 4, 0.1)
     page = asyncio.run(read_page(answer, Request(URL_READ), limit=10**7, seconds=0.1, retries=0, waited={}))
     assert (page.validators.etag or page.validators.last_modified) == kept
+
+
+@pytest.mark.parametrize("padding", [b"", bytes(100)])
+def test_a_file_of_gzip_is_read_to_its_end(padding: bytes) -> None:
+    body = gzip.compress(b"<p>one") + gzip.compress(b"<p>two") + padding
+    assert read(body, "application/gzip").text == "<p>one<p>two"
 
 
 def test_nothing_goes_along_of_an_unchanged_page() -> None:
