@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import structlog
 
-from scrapr.model.errors import NotFound
+from scrapr.model.batch import Run
+from scrapr.model.errors import Conflict, NotFound
 from scrapr.model.times import now
 from scrapr.roles.datasource.standing import Drop
 from scrapr.storage.mongo import Collection, Database, Document, translated
@@ -84,3 +85,19 @@ class Dropper:
                 await collection.delete_many({"_id": {"$in": [each["_id"] for each in found]}})
             if len(found) < PIECE:
                 return
+
+
+async def check_unchanged(database: Database, run: Run) -> None:
+    """Raise `Conflict` where a run counts on pages whose items went when its collection was dropped."""
+    if not run.unchanged:
+        return
+    with translated():
+        found = await database["collections"].find_one({"_id": run.collection}, {"dropped.at": 1})
+        if found is None or not found.get("dropped"):
+            return
+        since = {"_id": {"$in": list(run.unchanged)}, "started_at": {"$gt": found["dropped"]["at"]}}
+        known = await database["runs"].count_documents(since)
+    if known < len(run.unchanged):
+        raise Conflict(
+            f"The collection {run.collection} was dropped since its unchanged pages were read; read them again"
+        )

@@ -16,6 +16,7 @@ from scrapr.model.batch import Batch, Receipt, Run
 from scrapr.model.errors import Conflict, StaleEpoch, TooLarge
 from scrapr.roles.datasource import arrivals, health, metrics
 from scrapr.roles.datasource.bounds import Bounds
+from scrapr.roles.datasource.dropping import check_unchanged
 from scrapr.roles.datasource.fence import Fence
 from scrapr.roles.datasource.merge import key_of
 from scrapr.roles.datasource.settings import DatasourceSettings
@@ -43,6 +44,7 @@ class Inbox:
     """What scrapers hand over, in MongoDB's `inbox`."""
 
     def __init__(self, database: Database, settings: DatasourceSettings) -> None:
+        self._database = database
         self.batches = database["inbox"]
         self.tokens = database["tokens"]
         self._fence = Fence(database)
@@ -63,6 +65,7 @@ class Inbox:
             return (await self.accept_all([given]))[0]
         await self._bounds.check()
         await self._fence.check([given])
+        await check_unchanged(self._database, given)
         await self._keep_run(given)
         [is_new] = await self._insert([arrivals.document_of_end(given)])
         return Receipt(accepted=0, duplicate=not is_new, run=given.run)

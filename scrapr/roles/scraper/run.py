@@ -16,7 +16,7 @@ from scrapr.model import times
 from scrapr.model.batch import Batch
 from scrapr.model.batch import Run as Ended
 from scrapr.model.claim import Claim
-from scrapr.model.errors import NotFound, Refused, ScraprError, StaleEpoch, TooLarge, Unavailable
+from scrapr.model.errors import Conflict, NotFound, Refused, ScraprError, StaleEpoch, TooLarge, Unavailable
 from scrapr.model.rules import Removal
 from scrapr.roles.scraper import crawl, metrics
 from scrapr.roles.scraper.buffer import Buffer
@@ -90,6 +90,8 @@ class Run:
         """Why the run was cut from outside, if it was."""
         self.stale = False
         """The datasource says that the claim has passed to another."""
+        self.outdated = False
+        """The datasource lacks what pages gave that are unchanged: the next run reads them again."""
 
     async def make(self) -> Ended:
         """Go through the pages, hand over the items, and tell the datasource how it ended.
@@ -106,6 +108,7 @@ class Run:
                 await self._deliver(ended.model_copy(update={"unchanged": unchanged}))
             except ScraprError as error:
                 self.stale = isinstance(error, StaleEpoch)
+                self.outdated = bool(unchanged) and isinstance(error, Conflict) and not self.stale
                 log.warning("end of run refused", run=self._identity, reason=error.detail)
             else:
                 await self._remember(whole=ended.outcome == "complete")

@@ -191,8 +191,8 @@ class Service:
         self, run: Run, configuration: Configuration, last: schedule.Last, noted: asyncio.Task[None]
     ) -> tuple[Ended, schedule.Last]:
         ended = await run.make()
-        # A run that was interrupted is as good as never ended: whoever comes next makes it again.
-        if run.interruption is None and not run.stale:
+        # A run that was interrupted, or counted on too much, is as good as never ended: it is made again.
+        if run.interruption is None and not run.stale and not run.outdated:
             last = schedule.finish(last)
             await noted
             await self._remember(configuration, last)

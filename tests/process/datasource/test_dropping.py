@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from scrapr.model.errors import Expired, NotFound
+from scrapr.model import times
+from scrapr.model.errors import Conflict, Expired, NotFound
 from scrapr.model.rules import FieldRule
 
 KINDS = ("records", "changes", "inbox", "runs", "quarantine")
@@ -81,3 +82,20 @@ async def test_who_listens_hears_that_a_collection_is_gone(datasource: Any, unti
         return any(payload["latest"] == 3 for _, payload in listener.told)
 
     await until(told)
+
+
+async def test_a_run_that_counts_on_pages_read_before_the_drop_is_refused(
+    datasource: Any, until: Any
+) -> None:
+    pages = {"pages": 0, "items": 0, "unchanged_pages": 1, "unchanged_items": 3, "configuration": "k"}
+    await fill(datasource, until, "c", "r1")
+    await datasource.end("c", "r2", **pages, unchanged={"r1": ["https://example.org/1"]})
+    await datasource.client.drop("c")
+    with pytest.raises(Conflict, match="was dropped"):
+        await datasource.end("c", "r3", **pages, unchanged={"r1": ["https://example.org/1"]})
+    started = times.show(times.now())
+    await datasource.send("c", {"title": "a"}, run="r4", configuration="k")
+    await datasource.end("c", "r4", pages=1, items=1, configuration="k", started_at=started)
+    await datasource.end("c", "r5", **pages, unchanged={"r4": ["https://example.org/1"]})
+    with pytest.raises(Conflict, match="was dropped"):
+        await datasource.end("c", "r6", **pages, unchanged={"r4": ["/1"], "r1": ["/2"]})

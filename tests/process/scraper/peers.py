@@ -32,7 +32,7 @@ from scrapr.model import times
 from scrapr.model.batch import Batch, Epoch, Receipt, Receipts, Run
 from scrapr.model.claim import Claim, ClaimRequest, Claims
 from scrapr.model.configuration import Configuration, Configurations, Scraper
-from scrapr.model.errors import ScraprError, StaleEpoch, TooLarge
+from scrapr.model.errors import Conflict, ScraprError, StaleEpoch, TooLarge
 from scrapr.roles.scraper import role as scraper_role
 from scrapr.roles.scraper.hosts import share
 from scrapr.roles.scraper.settings import ScraperSettings
@@ -169,6 +169,8 @@ class DatasourcePeer(PeerServer):
         """Configurations and their epochs, as they were told."""
         self.most_items = 1_000_000
         self.refusal: ScraprError | None = None
+        self.lacks: set[str] = set()
+        """Runs whose items are gone: the end of one that counts on their pages is refused."""
         self.gate = asyncio.Event()
         self.gate.set()
 
@@ -198,6 +200,8 @@ class DatasourcePeer(PeerServer):
         if "finished" in value:
             run = Run.model_validate(value)
             self._check(run.epoch)
+            if self.lacks & run.unchanged.keys():
+                raise Conflict("The items are gone")
             self.ends.append(run)
             return Receipt(accepted=0, run=run.run)
         return self._keep(self._read(value))

@@ -107,6 +107,21 @@ async def test_what_changed_in_a_run_that_was_cut_is_read_and_sent_again(world: 
     assert [item["title"] for item in world.datasource.batches[whole.run, 1].data] == ["a"]
 
 
+async def test_pages_whose_items_the_datasource_lacks_are_read_again_at_once(
+    world: World, until: Until
+) -> None:
+    show_three(world)
+    async with scraping(world, until) as again:
+        world.datasource.lacks.add(world.datasource.ends[0].run)
+        second = await again()
+        third = await again()
+    assert (second.pages, second.items, second.unchanged_pages) == (3, 4, 0)
+    assert (third.pages, third.unchanged) == (
+        0,
+        {second.run: tuple(f"{world.site.url}/{n}" for n in (1, 2, 3))},
+    )
+
+
 async def test_a_changed_next_link_is_followed(world: World, until: Until) -> None:
     show_three(world)
     async with scraping(world, until) as again:
