@@ -47,7 +47,7 @@ class Epoch(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    epoch: Annotated[StrictInt, Field(ge=0)]
+    epoch: Annotated[StrictInt, Field(ge=0, le=2**63 - 1)]
 
 
 class Announcement(Epoch):

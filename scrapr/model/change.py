@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict
 from scrapr.model.item import JSON, Item
 from scrapr.model.times import Time, show
 
+VERSION_MOST = 2**63 - 1
+"""What MongoDB and SQLite can still count."""
 Op: TypeAlias = Literal["create", "update", "remove"]
 
 

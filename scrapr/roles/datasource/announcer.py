@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from scrapr.model.change import Change, Changes
+from scrapr.model.change import VERSION_MOST, Change, Changes
 from scrapr.model.collection import Name
 from scrapr.model.errors import Unavailable
 from scrapr.model.validation import parse
@@ -33,7 +33,7 @@ class Wish(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     collection: Name
-    since: Annotated[int, Field(ge=0)] = 0
+    since: Annotated[int, Field(ge=0, le=VERSION_MOST)] = 0
 
 
 class Announcer:

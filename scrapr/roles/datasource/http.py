@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field, RootModel
 
 from scrapr.model.batch import Announcement, Batch, Epoch, Receipt, Receipts, Run, Runs
-from scrapr.model.change import Change, Changes
+from scrapr.model.change import VERSION_MOST, Change, Changes
 from scrapr.model.collection import Collections
 from scrapr.model.item import Item
 from scrapr.model.moment import Moment
@@ -45,7 +45,8 @@ class RecordsQuery(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     after: Annotated[
-        int, Field(ge=0, description="go on after the record that was created as this version")
+        int,
+        Field(ge=0, le=VERSION_MOST, description="go on after the record that was created as this version"),
     ] = 0
     limit: Limit | None = None
     at: Annotated[
@@ -65,6 +66,7 @@ class ChangesQuery(BaseModel):
         int,
         Field(
             ge=0,
+            le=VERSION_MOST,
             description="the version that the caller has; one from before what is kept is refused with 410, one ahead "
             "of the collection is answered with a `latest` below it",
         ),

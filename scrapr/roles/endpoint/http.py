@@ -9,7 +9,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 from yarl import URL
 
-from scrapr.model.change import Changes
+from scrapr.model.change import VERSION_MOST, Changes
 from scrapr.model.collection import NAME, near
 from scrapr.model.configuration import Configurations
 from scrapr.model.errors import Conflict, FieldError, NotFound, Unavailable
@@ -35,7 +35,7 @@ class ChangesQuery(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    since: Annotated[int, Field(ge=0, description="the version that the caller has")] = 0
+    since: Annotated[int, Field(ge=0, le=VERSION_MOST, description="the version that the caller has")] = 0
     limit: Annotated[int, Field(ge=1, le=1000, description="how many at most")] = 100
 
 

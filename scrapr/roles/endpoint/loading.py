@@ -10,12 +10,13 @@ from datetime import datetime
 from typing import TypeVar
 
 from scrapr.client.datasource import DatasourceClient
+from scrapr.model.change import VERSION_MOST
 from scrapr.model.errors import Damaged, Expired, NotFound, Unavailable
 from scrapr.model.record import Record
 from scrapr.roles.endpoint import follow, row
 from scrapr.roles.endpoint.follow import Apply, Reload
 from scrapr.roles.endpoint.mirror import Mirror
-from scrapr.roles.endpoint.query import VERSION_MOST, Copy
+from scrapr.roles.endpoint.query import Copy
 from scrapr.roles.endpoint.store import Standing, Store
 
 T = TypeVar("T")

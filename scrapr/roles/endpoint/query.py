@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, create_model
 
+from scrapr.model.change import VERSION_MOST
 from scrapr.model.collection import Name
 from scrapr.model.item import Item
 from scrapr.model.moment import Moment
@@ -24,7 +25,6 @@ from scrapr.roles.endpoint.settings import EndpointSettings
 
 FORMATS = tuple(kinds.NAMED)
 CURSOR_ALLOWED = "the `next` of the page before"
-VERSION_MOST = 2**63 - 1
 
 
 def write_cursor(created: int) -> str:

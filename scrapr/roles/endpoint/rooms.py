@@ -12,13 +12,13 @@ import aiohttp
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
+from scrapr.model.change import VERSION_MOST
 from scrapr.model.collection import Name
 from scrapr.model.errors import NotFound, ScraprError, TooMany
 from scrapr.model.problem import describe
 from scrapr.model.validation import parse
 from scrapr.roles.endpoint.audience import Audience, Listener
 from scrapr.roles.endpoint.peers import Hearing, Peers
-from scrapr.roles.endpoint.query import VERSION_MOST
 from scrapr.roles.endpoint.recent import Piece, Reset
 from scrapr.roles.endpoint.service import Service
 from scrapr.roles.endpoint.settings import EndpointSettings

@@ -10,11 +10,11 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from scrapr.client.events import MEDIA_TYPE
+from scrapr.model.change import VERSION_MOST
 from scrapr.model.errors import Unavailable
 from scrapr.model.validation import parse
 from scrapr.roles.endpoint.audience import Audience, Listener
 from scrapr.roles.endpoint.mirrored import Mirrored
-from scrapr.roles.endpoint.query import VERSION_MOST
 from scrapr.roles.endpoint.recent import Piece, Reset, event
 from scrapr.roles.endpoint.settings import EndpointSettings
 from scrapr.web.call import Call

@@ -116,3 +116,19 @@ async def test_home_and_the_numbers_answer(datasource: Any) -> None:
     async with datasource.http.get(datasource.url + "/metrics") as answer:
         assert "scrapr_datasource_batches_total" in await answer.text()
     await datasource.role.checks["mongo"]()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "field", "body"),
+    [
+        ("GET", f"/v1/collections/restaurants/changes?since={2**63}", "since", None),
+        ("GET", f"/v1/collections/restaurants?after={2**63}", "after", None),
+        ("PUT", "/v1/epochs/x", "epoch", {"epoch": 2**63}),
+    ],
+)
+async def test_a_number_beyond_64_bits_is_refused_by_name(
+    datasource: Any, until: Any, method: str, path: str, field: str, body: Any
+) -> None:
+    await fill(datasource, until, 1)
+    status, problem = await datasource.ask(method, path, json=body)
+    assert (status, [each["field"] for each in problem["errors"]]) == (422, [field])

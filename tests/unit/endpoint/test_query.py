@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from scrapr.model.change import VERSION_MOST
 from scrapr.model.errors import Invalid
 from scrapr.model.validation import parse
 from scrapr.roles.endpoint import query
 from scrapr.roles.endpoint.formats.writing import Told
-from scrapr.roles.endpoint.query import VERSION_MOST, Copy, Items, Page
+from scrapr.roles.endpoint.query import Copy, Items, Page
 from scrapr.roles.endpoint.settings import EndpointSettings
 
 BARE, PAGED = query.shapes(EndpointSettings()).items
