@@ -31,7 +31,7 @@ class Call:
         return self.request.match_info[name]
 
     def query(self, kind: type[M]) -> M:
-        """The query string as a `kind`; a name given twice counts with its last value. Raises `Invalid`."""
+        """The query string as a `kind`; a name given twice counts with its first value. Raises `Invalid`."""
         return parse(kind, dict(self.request.query), newer=self.newer)
 
     async def json(self) -> Any:

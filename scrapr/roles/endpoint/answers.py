@@ -72,9 +72,8 @@ class Answers:
         Raises `Invalid`, `NotAcceptable`, or `Unavailable` for what was never seen.
         """
         await mirrored.arrive(self._settings.wait)
-        parameters = dict(request.query)
-        chosen = kinds.choose(parameters.get("format"), request.headers.get("Accept", ""))
-        wish = demand.read(parameters, shape, chosen)
+        chosen = kinds.choose(request.query.get("format"), request.headers.get("Accept", ""))
+        wish = demand.read(list(request.query.items()), shape, chosen)
         if wish.at is not None:
             mirrored = await self._past.of(mirrored, wish.at)
         await self._check(mirrored, wish, request)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from scrapr.model.errors import FieldError, Invalid
 from scrapr.model.validation import parse
 from scrapr.roles.endpoint import selection
 from scrapr.roles.endpoint.formats import kinds
@@ -33,14 +35,13 @@ class Demand:
         return self.selection.plain and not self.selection.fields and self.after is None
 
 
-def read(asked: Mapping[str, str], shape: Shape, chosen: Format) -> Demand:
-    """The demand of a query's parameters. Raises `Invalid`."""
-    wanted = selection.read(
-        (name, text) for name, text in asked.items() if name not in RESERVED or name in SELECTING
-    )
+def read(asked: Sequence[tuple[str, str]], shape: Shape, chosen: Format) -> Demand:
+    """The demand of a query's parameters, of which filters alone may come more than once. Raises `Invalid`."""
+    _refuse_repeated(name for name, _ in asked if name in RESERVED)
+    wanted = selection.read(each for each in asked if each[0] not in RESERVED or each[0] in SELECTING)
     if chosen is kinds.RSS and wanted.plain:
         wanted = replace(wanted, newest=True)
-    reserved = {name: text for name, text in asked.items() if name in RESERVED}
+    reserved = {name: text for name, text in asked if name in RESERVED}
     after: After | None = None
     if (wanted.sort or wanted.ranked) and "cursor" in reserved:
         after = selection.read_cursor(wanted, reserved.pop("cursor"))
@@ -49,3 +50,11 @@ def read(asked: Mapping[str, str], shape: Shape, chosen: Format) -> Demand:
         after = After((), wish.cursor)
     limit = FEED if chosen is kinds.RSS and wish.limit is None else wish.limit
     return Demand(wanted, after, limit, wish.at)
+
+
+def _refuse_repeated(names: Iterable[str]) -> None:
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise Invalid(
+            *(FieldError(field=name, problem="is given twice", allowed="once") for name in repeated)
+        )

@@ -292,5 +292,5 @@ class _Readers:
         )
 
 
-def _without_collection(call: Call) -> dict[str, str]:
-    return {name: value for name, value in call.request.query.items() if name != "collection"}
+def _without_collection(call: Call) -> list[tuple[str, str]]:
+    return [(name, value) for name, value in call.request.query.items() if name != "collection"]

@@ -25,6 +25,8 @@ LISTED = re.compile(r'"(?:[^"\\]|\\.)*"(?=,|$)|[^,]*', re.DOTALL)
 WORDS: dict[str, Scalar] = {"true": True, "false": False, "null": None}
 FILTERS_MOST, SORTS_MOST, VALUES_MOST, FIELDS_MOST = 20, 5, 100, 100
 INTEGERS = range(-(2**63), 2**63)
+QUERY = "query"
+"""What is wrong where no parameter is: the query as a whole, or a parameter without a name."""
 CURSOR_ALLOWED = "the `next` of the page before, with the same sort"
 
 
@@ -112,7 +114,7 @@ def read(parameters: Iterable[tuple[str, str]]) -> Selection:
             faults += error.fields
     if len(filters) > FILTERS_MOST:
         faults.append(
-            FieldError(field="", problem="has too many filters", allowed=f"up to {FILTERS_MOST} filters")
+            FieldError(field=QUERY, problem="has too many filters", allowed=f"up to {FILTERS_MOST} filters")
         )
     if faults:
         raise Invalid(*faults)
@@ -153,7 +155,7 @@ def _is_integer(value: Any) -> bool:
 
 
 def _wrong(field: str, problem: str, allowed: str) -> Invalid:
-    return Invalid(FieldError(field=field[:100], problem=problem, allowed=allowed))
+    return Invalid(FieldError(field=field[:100] or QUERY, problem=problem, allowed=allowed))
 
 
 def _names(parameter: str, text: str, most: int) -> tuple[str, ...]:

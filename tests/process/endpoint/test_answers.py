@@ -102,6 +102,11 @@ async def test_wrong_queries_are_refused_with_what_is_allowed(world: World, endp
         ("/v1/collections/letters/items?cursor=%24", "cursor", "the `next` of the page before"),
         ("/v1/collections/letters/items?price[under]=1", "price[under]", "lte"),
         ("/v1/collections/letters/changes?since=-1", "since", "from 0"),
+        (f"/v1/collections/letters/changes?since={2**63}", "since", "from 0"),
+        ("/v1/collections/letters/items?sort=title&sort=-title", "sort", "once"),
+        ("/collections/letters/items?limit=1&limit=2", "limit", "once"),
+        ("/v1/collections/letters/items?=1", "query", "field[operator]"),
+        (f"/v1/collections/letters/items?{'a[ne]=1&' * 21}", "query", "up to 20 filters"),
     ]:
         answer = await endpoint.get(path)
         assert answer.status == 422, path
@@ -127,6 +132,14 @@ async def test_items_are_filtered_sorted_and_cut_and_go_on_where_they_ended(
     other = await endpoint.get(f"/v1/items?sort=title&cursor={first['next']}")
     assert other.status == 422
     assert "another sort" in other.json["detail"]
+
+
+async def test_all_filters_of_one_field_must_fit(world: World, endpoint: Endpoint, until: Until) -> None:
+    await world.send("letters", "a", "b", "c")
+    await until(lambda: _holds(endpoint, 3))
+    for query, left in (("title[ne]=a&title[ne]=b", ["c"]), ("title=a&title=b", [])):
+        page = await endpoint.page("letters", f"?{query}")
+        assert [item["title"] for item in page["items"]] == left
 
 
 async def test_a_search_finds_words_phrases_and_beginnings_and_keeps_up_with_what_changes(

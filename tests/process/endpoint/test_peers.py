@@ -23,7 +23,8 @@ async def test_a_request_is_passed_on_to_the_endpoint_that_serves_the_collection
     await until(lambda: _lists(two, "letters", "numbers"))
     await world.send("letters", "a", "b")
     await until(lambda: _holds(one, "a", "b"))
-    for path in ("/collections/letters/items", "/v1/collections/letters/items?limit=1"):
+    bare, paged = "/collections/letters/items", "/v1/collections/letters/items?limit=1"
+    for path in (bare, paged, f"{paged}&title[ne]=a&title[ne]=z"):
         here, there = await one.get(path), await two.get(path)
         assert (there.status, there.body) == (200, here.body)
         for name in ("ETag", "X-Collection-Version", "Cache-Control", "Content-Type", "Content-Length"):
