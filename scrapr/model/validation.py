@@ -25,7 +25,18 @@ JSON_TYPES = {
     "object": "an object",
     "null": "null",
 }
-MISFITS = ("_type", "_parsing", "_from_float", "_network", "_error", "_equal", "greater_than", "less_than")
+JSON_FORMATS = {"date-time": "a time, as 2026-06-01T21:13:07Z"}
+MISFITS = (
+    "_type",
+    "_parsing",
+    "_parsing_size",
+    "_from_float",
+    "_network",
+    "_error",
+    "_equal",
+    "greater_than",
+    "less_than",
+)
 """Ends of the names of pydantic's errors that say no more than that the value is not what is allowed."""
 
 
@@ -121,8 +132,15 @@ def _part(schema: Mapping[str, Any], places: Sequence[str | int]) -> Mapping[str
     part: Mapping[str, Any] = schema
     for place in places:
         part = _resolve(part, schema)
-        part = part.get("items", {}) if isinstance(place, int) else part.get("properties", {}).get(place, {})
+        part = part.get("items", {}) if isinstance(place, int) else _member(part, place)
     return _resolve(part, schema)
+
+
+def _member(part: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The schema of an object's field; where fields may have any name, that of them all."""
+    others = [*part.get("patternProperties", {}).values(), part.get("additionalProperties"), {}]
+    known = part.get("properties", {})
+    return known[name] if name in known else next(each for each in others if isinstance(each, dict))
 
 
 def _resolve(part: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -137,10 +155,10 @@ def _allowed(part: Mapping[str, Any]) -> str | None:
     if "enum" in part:
         return ", ".join(map(str, part["enum"]))
     if "const" in part:
-        return str(part["const"])
+        return json.dumps(part["const"]) if isinstance(part["const"], bool) else str(part["const"])
     if part.get("properties"):
         return f"an object with {', '.join(part['properties'])}"
-    kind = JSON_TYPES.get(part.get("type", ""))
+    kind = JSON_FORMATS.get(part.get("format", "")) or JSON_TYPES.get(part.get("type", ""))
     if kind is None:
         return None
     return kind + _bounds(part) + (f" ({part['description']})" if "description" in part else "")

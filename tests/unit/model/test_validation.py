@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scrapr.model.batch import Run
 from scrapr.model.configuration import Draft
 from scrapr.model.errors import FieldError, Invalid, Malformed
 from scrapr.model.pool import PoolDraft
@@ -86,6 +87,31 @@ def test_a_value_of_a_wrong_type_is_told_in_the_words_of_json(body: Any, field: 
     told = wrong_fields(Draft, body)[field]
     assert told.problem == problem
     assert told.allowed
+
+
+@pytest.mark.parametrize(
+    ("part", "field", "allowed"),
+    [
+        (
+            {"fields": {"a": {"type": "no"}}},
+            "fields.a.type",
+            "text, number, integer, boolean, date, url, list, object",
+        ),
+        ({"fields": {"a": {"max_length": "x"}}}, "fields.a.max_length", "a whole number from 1 to 1000000"),
+        ({"fields": {"a": {"required": 3}}}, "fields.a.required", "true or false"),
+        ({"collect": {"a": 5}}, "collect.a", "text from 1 to 200 characters"),
+        ({"inputs": {"a": {"type": "no"}}}, "inputs.a.type", "text, integer, number, boolean"),
+    ],
+)
+def test_what_is_allowed_is_told_of_fields_that_users_name(part: Any, field: str, allowed: str) -> None:
+    told = wrong_fields(Draft, THESIS | part)[field]
+    assert (told.allowed, told.problem.startswith("is ")) == (allowed, True)
+
+
+def test_the_end_of_a_run_is_told_how_times_are_written_and_what_finished_is() -> None:
+    told = wrong_fields(Run, {"finished": False, "started_at": "yesterday"})
+    assert told["finished"].allowed == "true"
+    assert told["started_at"].allowed == "a time, as 2026-06-01T21:13:07Z"
 
 
 def test_an_unknown_field_is_told_which_one_was_probably_meant() -> None:
