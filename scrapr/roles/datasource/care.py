@@ -52,7 +52,7 @@ class Care:
         if feeders:
             raise Conflict(
                 f"The collection {collection} is fed by {', '.join(feeders[:10])}; remove what feeds it first, or drop "
-                "it with ?force=true: then it begins anew with their next runs"
+                "it by force (?force=true, --force): then it begins anew with their next runs"
             )
 
     async def rebuild(self, call: Call) -> Rebuild:

@@ -176,7 +176,8 @@ def _quarantining(quarantine: QuarantineStore) -> tuple[Route, ...]:
         return await quarantine.show(call.place("collection"), after=query.after, limit=query.limit)
 
     async def replay(call: Call) -> Replayed:
-        return await quarantine.replay(call.place("collection"), await call.body(Replay))
+        wish = await call.body(Replay) if call.request.body_exists else Replay()
+        return await quarantine.replay(call.place("collection"), wish)
 
     return (
         Route(
