@@ -9,18 +9,22 @@ from typing import Any
 
 import brotli
 import orjson
+import pyarrow as pa
 import pytest
 from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
+from pyarrow import parquet
 
 from scrapr.model.errors import NotAcceptable
 from scrapr.roles.endpoint import encodings
 from scrapr.roles.endpoint.formats import kinds
 from scrapr.roles.endpoint.formats.csv_text import Csv
+from scrapr.roles.endpoint.formats.parquet import Parquet
 from scrapr.roles.endpoint.formats.rss import Rss
 from scrapr.roles.endpoint.formats.writing import Subject, Told
+from scrapr.roles.endpoint.observed import Observed
 
 
 @pytest.mark.parametrize(
@@ -112,3 +116,41 @@ def test_any_item_is_well_formed_rss(item: dict[str, Any]) -> None:
     assert found.findtext("channel/item/guid") == "urn:scrapr:c:7"
     assert found.findtext("channel/item/title")
     assert found.findtext("channel/item/link")
+
+
+json_values: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=2),
+    max_leaves=5,
+)
+
+
+def write_parquet(*items: dict[str, Any]) -> pa.Table:
+    observed = Observed()
+    for item in items:
+        observed.see(item)
+    writer = Parquet(Subject("c", "http://c", None, observed.item.schema(), (), 300))
+    body = writer.begin() + writer.write([Told(1, orjson.dumps(item)) for item in items]) + writer.end()
+    return parquet.read_table(io.BytesIO(body))
+
+
+@given(st.lists(st.fixed_dictionaries({"a": json_values, "b": json_values}), min_size=1, max_size=4))
+def test_parquet_takes_whatever_items_hold(items: list[dict[str, Any]]) -> None:
+    assert write_parquet(*items).num_rows == len(items)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "told"),
+    [
+        ([["x"], [None], []], pa.list_(pa.string()), [["x"], [None], []]),
+        ([[1], [2.5]], pa.list_(pa.float64()), [[1.0], [2.5]]),
+        ([[{"a": 1}], []], pa.string(), ['[{"a":1}]', "[]"]),
+        ([[1, "x"], None], pa.string(), ['[1,"x"]', None]),
+        ([2**53 + 1, 0.5], pa.float64(), [float(2**53), 0.5]),
+    ],
+)
+def test_lists_of_one_kind_are_lists_in_parquet_and_all_others_json(
+    values: list[Any], kind: pa.DataType, told: list[Any]
+) -> None:
+    column = write_parquet(*({"a": value} for value in values)).column("a")
+    assert (column.type, column.to_pylist()) == (kind, told)

@@ -53,18 +53,25 @@ class Parquet:
 
 def column_type(schema: dict[str, Any]) -> pa.DataType:
     """The type of a column whose values fit a JSON Schema."""
+    seen = _only_type(schema)
+    if seen == "array":
+        within = TYPES.get(_only_type(schema.get("items", {})))
+        return MIXED if within is None else pa.list_(within)
+    return TYPES.get(seen, MIXED)
+
+
+def _only_type(schema: dict[str, Any]) -> str:
+    """The type of all values beside null; empty where there is none, or several."""
     types = schema.get("type", [])
-    seen = {types} if isinstance(types, str) else set(types)
-    seen.discard("null")
-    if seen == {"array"}:
-        within = column_type(schema.get("items", {}))
-        return pa.list_(within) if within in TYPES.values() else MIXED
-    if len(seen) == 1:
-        return TYPES.get(seen.pop(), MIXED)
-    return MIXED
+    seen = ({types} if isinstance(types, str) else set(types)) - {"null"}
+    return seen.pop() if len(seen) == 1 else ""
 
 
 def _value(value: Any, kind: pa.DataType) -> Any:
+    if isinstance(value, list) and pa.types.is_list(kind):
+        return [_value(each, kind.value_type) for each in value]
+    if isinstance(value, int) and pa.types.is_floating(kind):
+        return float(value)  # which pyarrow does only where nothing is lost
     if value is None or not pa.types.is_string(kind) or isinstance(value, str):
         return value
     return orjson.dumps(value).decode()
