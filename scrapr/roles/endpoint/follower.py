@@ -187,6 +187,7 @@ class Follower:
         anew = before is not None and before.version > copy.version
         self._tools.keeper.note_whole(self._name, over=before.version if before and anew else -1)
         if before is not None:
+            self._mirrored.forget_pasts()
             if not anew:
                 await asyncio.to_thread(self._tools.mirror.inherit, copy.table, before.table)
             await asyncio.to_thread(self._tools.mirror.drop, before.table)

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 from typing import TypeAlias
+from weakref import WeakSet
 
 from scrapr.model.change import Change, Changes
 from scrapr.model.errors import Unavailable
@@ -41,6 +42,8 @@ class Mirrored:
         """Whether the copy before changed within the same second: then `Last-Modified` tells nothing."""
         self.ready: dict[ReadyKey, Answer] = {}
         """Another dict as soon as another answer is right."""
+        self.pasts: WeakSet[Mirrored] = WeakSet()
+        """What it was, as far as that is kept; each is live until the collection begins anew."""
         self.making = asyncio.Lock()
         self.seen = asyncio.Event()
         self.mail: deque[Changes] = deque(maxlen=MAIL)
@@ -88,6 +91,12 @@ class Mirrored:
         self.live = live
         self.confirmed_at = time.time()
         self.ready = {}
+
+    def forget_pasts(self) -> None:
+        """What it was may be of a collection that was dropped."""
+        for past in self.pasts:
+            past.lose(known_until_now=False)
+        self.pasts.clear()
 
     def lose(self, *, known_until_now: bool) -> None:
         """The datasource went away; `known_until_now` if it was in touch until this moment."""

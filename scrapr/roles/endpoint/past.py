@@ -48,13 +48,16 @@ class Past:
             return mirrored
         if isinstance(at, int) and at < latest and (kept := self._kept.get((mirrored.name, at))):
             self._kept.move_to_end((mirrored.name, at))
-            return kept
+            if kept.live:
+                return kept
         load = self._loads.get((mirrored.name, at)) or self._want(mirrored.name, at)
         try:
             async with asyncio.timeout(self._settings.query):
-                return await asyncio.shield(load)
+                past = await asyncio.shield(load)
         except TimeoutError as error:
             raise Unavailable("The collection as it was is being loaded", retry_after=AGAIN) from error
+        mirrored.pasts.add(past)
+        return past
 
     def _want(self, name: str, at: int | datetime) -> asyncio.Future[Mirrored]:
         try:
@@ -81,14 +84,18 @@ class Past:
     async def _load(self, name: str, at: int | datetime) -> Mirrored:
         page = await self._datasource.records_at(name, at, limit=self._settings.page)
         key = (name, page.version)
-        if key not in self._kept:
-            self._kept[key] = await self._mirror_all(name, page)
+        if key not in self._kept or not self._kept[key].live:
+            fresh = await self._mirror_all(name, page)
+            await self._let_go(self._kept.pop(key, None))
+            self._kept[key] = fresh
             while len(self._kept) > self._settings.pasts:
-                _, oldest = self._kept.popitem(last=False)
-                if oldest.copy is not None:
-                    await asyncio.to_thread(self._mirror.drop, oldest.copy.table)
+                await self._let_go(self._kept.popitem(last=False)[1])
         self._kept.move_to_end(key)
         return self._kept[key]
+
+    async def _let_go(self, past: Mirrored | None) -> None:
+        if past is not None and past.copy is not None:
+            await asyncio.to_thread(self._mirror.drop, past.copy.table)
 
     async def _mirror_all(self, name: str, page: Records) -> Mirrored:
         version, changed_at = page.version, None

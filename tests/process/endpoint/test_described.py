@@ -152,6 +152,20 @@ async def test_a_collection_is_told_as_it_was_at_a_version_or_a_time(
     assert (await endpoint.get("/v1/items?at=soon")).json["errors"][0]["field"] == "at"
 
 
+async def test_what_a_collection_was_is_forgotten_when_it_is_dropped(
+    world: World, endpoint: Endpoint, until: Until
+) -> None:
+    for at in ("?at=3", "?at=3", "?at=2&sort=title"):
+        assert (await endpoint.page("letters", at))["total"] == int(at[4])
+    await world.datasource.drop("letters", force=True)
+    await until(lambda: _is_at(endpoint, 0))
+    await world.send("letters", "x", "y")
+    await until(lambda: _is_at(endpoint, 7))
+    for at in ("?at=3", "?at=2&sort=title"):
+        assert (await endpoint.get(f"/v1/collections/letters/items{at}")).status == 410
+    assert [each["title"] for each in (await endpoint.page("letters", "?at=6"))["items"]] == ["x"]
+
+
 async def _is_newer(endpoint: Endpoint, version: int) -> bool:
     return bool((await endpoint.page("letters"))["version"] > version)
 
