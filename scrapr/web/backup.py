@@ -23,9 +23,9 @@ def routes(archive: Archive) -> tuple[Route, ...]:
         try:
             async for piece in archive.dump():
                 await answer.write(piece)
-        except ScraprError as error:
-            # The answer has begun: that it breaks off before its end is how the caller learns of it.
-            log.error("backup broken off", reason=error.detail)
+        except (ScraprError, ConnectionError) as error:
+            # The answer has begun: that it breaks off before its end is how the caller learns of it, if still there.
+            log.error("backup broken off", reason=str(error))
             if call.request.transport is not None:
                 call.request.transport.close()
             return answer

@@ -10,6 +10,7 @@ from typing import Any
 
 import bson
 import pytest
+from structlog.testing import capture_logs
 
 from scrapr.client import backup
 from scrapr.model.errors import Conflict, Damaged, Refused
@@ -124,6 +125,20 @@ async def test_a_stream_that_breaks_off_is_no_restored_backup(datasource: Any) -
         f"{datasource.url}/v1/restore", data=b'["admin",5]\n\5\0\0\0\0'
     ) as answer:
         assert "nothing of this role's" in (await answer.json())["detail"]
+
+
+async def test_who_goes_away_during_a_backup_is_no_error_of_ours(datasource: Any, until: Any) -> None:
+    big = [{"_id": f"k{number}", "text": "x" * 2**20} for number in range(40)]
+    await datasource.database["sources"].insert_many(big)
+    with capture_logs() as logs:
+        async with datasource.http.post(f"{datasource.url}/v1/backup") as answer:
+            assert await answer.content.readany()
+            answer.close()
+
+        async def told() -> list[Any]:
+            return [each["event"] for each in logs if each["log_level"] == "error"]
+
+        assert await until(told) == ["backup broken off"]
 
 
 async def test_without_the_token_nobody_has_a_backup(datasource: Any) -> None:
