@@ -9,7 +9,7 @@ from time import time
 
 from scrapr.client.datasource import DatasourceClient
 from scrapr.model import times
-from scrapr.model.errors import ScraprError, Unavailable
+from scrapr.model.errors import FieldError, Invalid, NotFound, ScraprError, Unavailable
 from scrapr.model.record import Records
 from scrapr.roles.endpoint import row
 from scrapr.roles.endpoint.mirror import Mirror
@@ -82,7 +82,7 @@ class Past:
                 del self._loads[name, at]
 
     async def _load(self, name: str, at: int | datetime) -> Mirrored:
-        page = await self._datasource.records_at(name, at, limit=self._settings.page)
+        page = await self._read(name, at)
         key = (name, page.version)
         if key not in self._kept or not self._kept[key].live:
             fresh = await self._mirror_all(name, page)
@@ -92,6 +92,16 @@ class Past:
                 await self._let_go(self._kept.popitem(last=False)[1])
         self._kept.move_to_end(key)
         return self._kept[key]
+
+    async def _read(self, name: str, at: int | datetime) -> Records:
+        """The first page. Of a collection into which nothing was reduced yet, the datasource does not know."""
+        try:
+            return await self._datasource.records_at(name, at, limit=self._settings.page)
+        except NotFound as error:
+            if isinstance(at, datetime):
+                return Records(collection=name, version=0, records=())
+            told = f"version {at} is still to come"
+            raise Invalid(FieldError(field="at", problem=told, allowed="version 0, or a time")) from error
 
     async def _let_go(self, past: Mirrored | None) -> None:
         if past is not None and past.copy is not None:

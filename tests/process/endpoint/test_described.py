@@ -152,6 +152,18 @@ async def test_a_collection_is_told_as_it_was_at_a_version_or_a_time(
     assert (await endpoint.get("/v1/items?at=soon")).json["errors"][0]["field"] == "at"
 
 
+async def test_a_collection_that_was_always_empty_was_so_at_any_time(
+    world: World, endpoint: Endpoint, until: Until
+) -> None:
+    await world.add("numbers")
+    await endpoint.page("numbers")
+    for at in ("0", "2020-01-01T00:00:00Z", "2100-01-01T00:00:00Z"):
+        page = await endpoint.page("numbers", f"?at={at}")
+        assert (page["version"], page["items"]) == (0, [])
+    ahead = await endpoint.get("/v1/collections/numbers/items?at=1")
+    assert (ahead.status, ahead.json["errors"][0]["field"]) == (422, "at")
+
+
 async def test_what_a_collection_was_is_forgotten_when_it_is_dropped(
     world: World, endpoint: Endpoint, until: Until
 ) -> None:
