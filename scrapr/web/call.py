@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel
 
+from scrapr.model.errors import Malformed
 from scrapr.model.role import ROLE_HEADER
 from scrapr.model.validation import parse, read_json
 
@@ -34,9 +35,16 @@ class Call:
         """The query string as a `kind`; a name given twice counts with its first value. Raises `Invalid`."""
         return parse(kind, dict(self.request.query), newer=self.newer)
 
+    async def read(self) -> bytes:
+        """The body; raises `Malformed`."""
+        try:
+            return await self.request.read()
+        except web.RequestPayloadError as error:
+            raise Malformed("The body is not in the Content-Encoding or Transfer-Encoding named") from error
+
     async def json(self) -> Any:
         """The body as JSON; raises `Malformed`."""
-        return read_json(await self.request.read())
+        return read_json(await self.read())
 
     async def body(self, kind: type[M]) -> M:
         """The body as a `kind`; raises `Malformed` or `Invalid`."""

@@ -99,7 +99,7 @@ class ConfigurationRoutes:
         return found
 
     async def _read(self, call: Call) -> Any:
-        content = await call.request.read()
+        content = await call.read()
         if len(content) > self._draft_limit:
             raise TooLarge(f"A configuration has {len(content)} bytes; allowed: {self._draft_limit}")
         return read_json(content)

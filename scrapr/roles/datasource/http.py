@@ -131,7 +131,7 @@ def routes(
 
 def _taking(inbox: Inbox, arrived: Callable[[str], None]) -> tuple[Route, ...]:
     async def accept(call: Call) -> Receipt | Receipts:
-        text = await call.request.read()
+        text = await call.read()
         given = intake.understand(read_json(text), text, newer=call.newer)
         try:
             if isinstance(given, Batch | Run):

@@ -130,6 +130,13 @@ async def test_every_error_is_a_problem(method: str, path: str, body: bytes, sta
             assert problem["errors"][0]["field"] in {"times", "name"}
 
 
+async def test_a_body_that_is_not_in_its_encoding_is_malformed() -> None:
+    async with serve() as client:
+        refused = await client.post("/v1/things", data=b"{}", headers={"Content-Encoding": "gzip"})
+        assert refused.status == 400
+        assert "Content-Encoding" in (await refused.json(content_type=None))["detail"]
+
+
 async def test_writes_need_the_token_where_there_is_one() -> None:
     async with serve(token="s3cret") as client:
         assert (await client.get("/v1/things/a")).status == 200
