@@ -21,6 +21,7 @@ OF_ALL: tuple[Operator, ...] = ("ne", "in", "exists")
 REFUSALS = {
     "404": "There is no such collection",
     "406": "No format of ours fits Accept",
+    "410": "What it was then is no longer kept",
     "422": "Parameters are wrong; each is named",
     "503": "It was never seen here, or takes too long; Retry-After says when to ask again",
 }

@@ -80,7 +80,7 @@ def routes(
             query=shapes.only[1].wish,
             answer=Items,
             also=DOCUMENTS,
-            refusals=(404, 406, 429),
+            refusals=(404, 406, 410, 429),
         ),
         Route(
             "GET",
@@ -97,7 +97,7 @@ def routes(
             query=shapes.items[1].wish,
             answer=Items,
             also=DOCUMENTS,
-            refusals=(404, 406, 429),
+            refusals=(404, 406, 410, 429),
         ),
         Route(
             "GET",
@@ -106,7 +106,7 @@ def routes(
             "A collection's changes after a version; with `Accept: text/event-stream` all that come, as they come",
             query=ChangesQuery,
             answer=Changes,
-            refusals=(404, 409),
+            refusals=(404, 409, 410),
         ),
         Route(
             "GET",

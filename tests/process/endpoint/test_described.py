@@ -173,8 +173,15 @@ async def test_what_a_collection_was_is_forgotten_when_it_is_dropped(
     await until(lambda: _is_at(endpoint, 0))
     await world.send("letters", "x", "y")
     await until(lambda: _is_at(endpoint, 7))
-    for at in ("?at=3", "?at=2&sort=title"):
+    role, own = "/openapi.json", "/v1/collections/letters/openapi.json"
+    for told, at, path in (
+        (role, "?at=3", "/v1/collections/{collection}/items"),
+        (own, "?at=2&sort=title", ""),
+    ):
         assert (await endpoint.get(f"/v1/collections/letters/items{at}")).status == 410
+        paths = (await endpoint.get(told)).json["paths"]
+        assert "410" in paths[path or "/v1/collections/letters/items"]["get"]["responses"]
+    assert (await endpoint.get("/v1/collections/letters/changes?since=1")).status == 410
     assert [each["title"] for each in (await endpoint.page("letters", "?at=6"))["items"]] == ["x"]
 
 
