@@ -37,7 +37,7 @@ class Demand:
 
 def read(asked: Sequence[tuple[str, str]], shape: Shape, chosen: Format) -> Demand:
     """The demand of a query's parameters, of which filters alone may come more than once. Raises `Invalid`."""
-    _refuse_repeated(name for name, _ in asked if name in RESERVED)
+    refuse_repeated(name for name, _ in asked if name in RESERVED)
     wanted = selection.read(each for each in asked if each[0] not in RESERVED or each[0] in SELECTING)
     if chosen is kinds.RSS and wanted.plain:
         wanted = replace(wanted, newest=True)
@@ -52,7 +52,8 @@ def read(asked: Sequence[tuple[str, str]], shape: Shape, chosen: Format) -> Dema
     return Demand(wanted, after, limit, wish.at)
 
 
-def _refuse_repeated(names: Iterable[str]) -> None:
+def refuse_repeated(names: Iterable[str]) -> None:
+    """Raise `Invalid` with every one of the `names` that comes more than once."""
     repeated = [name for name, count in Counter(names).items() if count > 1]
     if repeated:
         raise Invalid(

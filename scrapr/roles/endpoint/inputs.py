@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -20,7 +19,7 @@ from scrapr.model.result import Result
 from scrapr.model.start import Start, Started
 from scrapr.model.times import Time
 from scrapr.model.validation import parse
-from scrapr.roles.endpoint import query
+from scrapr.roles.endpoint import demand, query
 from scrapr.roles.endpoint.answer import is_known
 from scrapr.roles.endpoint.query import Shape
 from scrapr.roles.endpoint.settings import EndpointSettings
@@ -69,15 +68,6 @@ def given(asked: Mapping[str, str]) -> dict[str, str]:
     return {name.removeprefix(PREFIX): value for name, value in asked.items() if name.startswith(PREFIX)}
 
 
-def _faults(names: Iterable[str]) -> Iterator[FieldError]:
-    """What no items for inputs can be asked with, and inputs that are given more than once."""
-    for name, count in sorted(Counter(names).items()):
-        if name in ELSEWHERE:
-            yield FieldError(field=name, problem=MISPLACED, allowed=ALLOWED)
-        elif name.startswith(PREFIX) and count > 1:
-            yield FieldError(field=name, problem=f"is given {count} times", allowed="one value")
-
-
 class Inputs:
     """Asks a scraper for what is not in any collection."""
 
@@ -92,8 +82,9 @@ class Inputs:
         Raises `Invalid` with every wrong input, `TooMany`, and `Unavailable`.
         """
         asked = dict(call.request.query)
-        if faults := list(_faults(list(call.request.query))):
-            raise Invalid(*faults)
+        demand.refuse_repeated(name for name, _ in call.request.query.items())
+        if misplaced := sorted(ELSEWHERE.intersection(asked)):
+            raise Invalid(*(FieldError(field=name, problem=MISPLACED, allowed=ALLOWED) for name in misplaced))
         wish = parse(shape.wish, {name: asked[name] for name in asked if not name.startswith(PREFIX)})
         started = await self._ask(collection, given(asked))
         if started.results:

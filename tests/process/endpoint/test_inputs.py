@@ -123,7 +123,7 @@ async def test_wrong_inputs_are_refused_by_the_names_in_the_query(town: Town) ->
     for query, field, allowed in (
         ("input.city=paris", "input.city", "rome, oslo"),
         ("input.town=rome", "input.town", "city"),
-        ("input.city=rome&input.city=oslo", "input.city", "one value"),
+        ("input.city=rome&input.city=oslo", "input.city", "once"),
         ("input.city=rome&limit=0", "limit", None),
         ("input.city=rome&nothing=1", "nothing", None),
     ):

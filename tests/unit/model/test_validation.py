@@ -185,11 +185,6 @@ def test_what_a_newer_version_says_is_read_as_far_as_it_is_known() -> None:
         parse(Draft, told | {"ttl": 0}, newer=True)
 
 
-def test_a_pattern_is_told_as_it_is() -> None:
-    [wrong] = wrong_fields(Draft, THESIS | {"inputs": {"c-ity": {"type": "text"}}}).values()
-    assert "[A-Za-z_]" in wrong.problem
-
-
 def test_a_list_is_too_short_only_where_too_little_was_sent() -> None:
     webhook = {"url": "https://example.org/hook", "events": ["items.change"]}
     assert wrong_fields(WebhookDraft, webhook).keys() == {"events[0]"}
