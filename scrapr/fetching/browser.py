@@ -224,9 +224,8 @@ def _kill(mark: str) -> None:
 
 def _limit(mark: str, most: int) -> None:
     """Let no process of the browser take more than `most` bytes; those that it starts for pages inherit it."""
-    most -= (
-        most % MEBIBYTE
-    )  # Chromium's processes crash at their start under a limit that is no number of pages
+    # Chromium's processes crash at their start under a limit that is no number of pages.
+    most -= most % MEBIBYTE
     for process in _marked(mark):
         with suppress(psutil.NoSuchProcess):
             process.rlimit(psutil.RLIMIT_DATA, (most, most))

@@ -98,9 +98,8 @@ def _is_gzip(answer: Answer, content_type: str) -> bool:
 
 def _unpack(answer: Answer, limit: int) -> bytes:
     try:
-        with gzip.GzipFile(
-            fileobj=io.BytesIO(answer.body)
-        ) as file:  # of all members, which follow each other
+        # All members, which follow each other.
+        with gzip.GzipFile(fileobj=io.BytesIO(answer.body)) as file:
             body = file.read(limit + 1)
     except EOFError as error:
         raise FetchUnavailable("decompression", "the file ends early", url=str(answer.url)) from error

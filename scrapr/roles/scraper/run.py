@@ -29,6 +29,7 @@ from scrapr.roles.scraper.store import Store
 from scrapr.roles.scraper.walk import Found, Progress, Walk
 
 log = structlog.get_logger()
+FAULT = "An error of scrapr itself: {!r}"
 BELIEVED = 3
 """For how many ttls an unchanged page is believed at least."""
 
@@ -97,8 +98,15 @@ class Run:
         """Go through the pages, hand over the items, and tell the datasource how it ended.
 
         Returns when the datasource has it all, however long that takes: whoever has no use for that any more
-        cancels.
+        cancels. Faults of ours are its error: they must not take down the runs of all other configurations.
         """
+        try:
+            return await self._make()
+        except Exception as fault:
+            log.exception("run broke", run=self._identity)
+            return self.end(FAULT.format(fault))
+
+    async def _make(self) -> Ended:
         await self._recall()
         ended = self.end(await self._announce() or await self._work())
         if not self.stale:
@@ -176,9 +184,9 @@ class Run:
         except* ScraprError as refused:
             error = self._explain(refused)
         except* Exception as bugs:
-            # One configuration whose page finds a fault of ours must not take down the runs of all others.
+            # Caught here already, so that the datasource hears of the end.
             log.exception("run broke", run=self._identity)
-            error = f"An error of scrapr itself: {bugs.exceptions[0]!r}"
+            error = FAULT.format(bugs.exceptions[0])
         return error
 
     def _explain(self, refused: BaseExceptionGroup[ScraprError]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from scrapr.model.batch import Run
+from scrapr.roles.scraper.memory import Known
 from tests.conftest import Until
 from tests.process.scraper.peers import World
 
@@ -201,6 +202,19 @@ async def test_an_unchanged_empty_site_stays_empty(world: World, until: Until) -
     async with scraping(world, until) as again:
         run = await again()
     assert (run.outcome, run.unchanged_pages) == ("empty", 1)
+
+
+async def test_a_fault_of_ours_fails_its_run_and_the_scraper_goes_on(
+    world: World, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_three(world)
+    with monkeypatch.context() as broken:
+        broken.delattr(Known, "encode")
+        async with scraping(world, until) as again:
+            await again()
+            broken.undo()
+            run = await again()
+    assert (run.outcome, run.pages, run.unchanged_pages) == ("complete", 3, 0)
 
 
 async def test_pages_that_cannot_be_remembered_are_scraped_all_the_same(world: World, until: Until) -> None:
