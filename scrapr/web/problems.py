@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import math
 
 import structlog
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.log import server_logger
 from aiohttp.typedefs import Handler
 
 from scrapr.model import problem
@@ -38,6 +41,21 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
 
 
 LIMIT = web.AppKey("limit", int)
+
+
+class _NoHttp(logging.Filter):
+    """Leaves out of aiohttp's log what is no HTTP: any visitor could fill it with tracebacks."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
+NO_HTTP = _NoHttp()
+
+
+def ignore_what_is_no_http() -> None:
+    """Log nothing of requests that aiohttp answers with 400 by itself, before any route is asked."""
+    server_logger.addFilter(NO_HTTP)
 
 
 def respond(error: ScraprError) -> web.Response:

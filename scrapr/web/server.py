@@ -54,6 +54,7 @@ async def serving(
     """
     guard = guard or Guard(settings)
     app = build_app(role, settings, lifecycle, guard)
+    problems.ignore_what_is_no_http()
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=close, handler_cancellation=False)
     await runner.setup()
     if role.quick and runner.server:

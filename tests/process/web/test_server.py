@@ -137,6 +137,28 @@ async def test_a_body_that_is_not_in_its_encoding_is_malformed() -> None:
         assert "Content-Encoding" in (await refused.json(content_type=None))["detail"]
 
 
+@pytest.mark.parametrize(
+    "request_",
+    [
+        "GET /v1/things/a?q=ñ HTTP/1.1\r\n".encode("latin-1"),
+        b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n",
+        b"GET / HTTP/1.1\r\nno header\r\n",
+    ],
+)
+async def test_what_is_no_http_is_refused_and_fills_no_log(
+    request_: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serve() as client:
+        url = client._base_url
+        assert url is not None
+        reader, writer = await asyncio.open_connection(url.host, url.port)
+        writer.write(request_ + b"Host: x\r\n\r\n")
+        assert b" 400 " in await reader.readline()
+        writer.close()
+        await writer.wait_closed()
+    assert not caplog.records
+
+
 async def test_writes_need_the_token_where_there_is_one() -> None:
     async with serve(token="s3cret") as client:
         assert (await client.get("/v1/things/a")).status == 200
