@@ -43,4 +43,6 @@ class Role:
     push: Pushes | None = None
     quick: Quick | None = None
     """Finds what is ready to be answered, before any route is looked for."""
+    shared: bool = False
+    """Whether pages of other origins may read its answers."""
     release: Callable[[], Awaitable[None]] = _nothing

@@ -17,7 +17,7 @@ import scrapr
 from scrapr.client.events import MEDIA_TYPE
 from scrapr.model.errors import Refused, Unavailable
 from scrapr.runtime.lifecycle import Lifecycle, State
-from scrapr.web import address, health, openapi, problems, ready
+from scrapr.web import address, health, openapi, problems, ready, sharing
 from scrapr.web.access import READS
 from scrapr.web.auth import Guard
 from scrapr.web.call import PREFIX, Call
@@ -93,6 +93,7 @@ def build_app(role: Role, settings: WebSettings, lifecycle: Lifecycle, guard: Gu
     crowd = Crowd(settings.at_once)
     middlewares = (
         _observe,
+        *((sharing.answer_preflights,) if role.shared else ()),
         problems.answer_problems,
         crowd.admit,
         _refuse_while_draining(lifecycle),
@@ -100,6 +101,8 @@ def build_app(role: Role, settings: WebSettings, lifecycle: Lifecycle, guard: Gu
     app = web.Application(middlewares=middlewares, client_max_size=settings.body_limit)
     app[problems.LIMIT] = settings.body_limit
     crowd.attach(app)
+    if role.shared:
+        app.on_response_prepare.append(sharing.tell_origins)
     routes = (*role.routes, *health.routes(role.name, scrapr.__version__, lifecycle, role.checks))
     described = orjson.dumps(openapi.document(f"scrapr {role.name}", scrapr.__version__, routes))
 

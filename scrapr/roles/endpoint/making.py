@@ -23,6 +23,7 @@ from scrapr.roles.endpoint.mirrored import Mirrored, ReadyKey
 from scrapr.roles.endpoint.query import Page, Shape
 from scrapr.roles.endpoint.selection import After, read_cursor
 from scrapr.roles.endpoint.settings import EndpointSettings
+from scrapr.web.sharing import ORIGINS
 
 TRIES = 5
 PIECE = 1000
@@ -83,6 +84,7 @@ class Maker:
         mirrored = asked.mirrored
         shared = self.is_for_all(asked) and not self._private
         headers = {
+            **ORIGINS,
             "Content-Type": asked.format.sent_as,
             "ETag": f'W/"{tag}"',
             "Cache-Control": query.cache_control(mirrored.ttl, most=self._settings.cache_most, shared=shared),

@@ -94,6 +94,7 @@ async def build(
             Loop("audience", audience.tend),
         ),
         quick=answers.quick,
+        shared=True,
         checks={"claims": service.check},
         push=Rooms(service, audience, peers, settings, guard),
         release=service.release,

@@ -23,7 +23,6 @@ from scrapr.web.sockets import bound_buffer
 HEADERS = {
     "Content-Type": MEDIA_TYPE,
     "Cache-Control": "no-store",
-    "Access-Control-Allow-Origin": "*",  # what anyone may read, pages of other origins may, too
     "X-Accel-Buffering": "no",  # NGINX would hold events back
 }
 LAST = "Last-Event-ID"

@@ -44,6 +44,29 @@ async def test_items_are_answered_in_the_shape_of_the_thesis(
     assert (home.status, home.headers["Location"]) == (302, "/items")
 
 
+async def test_pages_of_other_origins_may_read_all_that_is_answered(
+    world: World, endpoint: Endpoint, until: Until
+) -> None:
+    await world.send("letters", "a")
+    await until(lambda: _holds(endpoint, 1))
+    path = "/v1/collections/letters/items"
+    first, ready = await endpoint.get(path), await endpoint.get(path)
+    known = await endpoint.get(path, If_None_Match=first.headers["ETag"])
+    wrong, nowhere = await endpoint.get(f"{path}?limit=0"), await endpoint.get("/v1/nowhere")
+    answers = (first, ready, known, wrong, nowhere)
+    assert [answer.status for answer in answers] == [200, 200, 304, 422, 404]
+    for answer in answers:
+        assert answer.headers.getall("Access-Control-Allow-Origin") == ["*"]
+        assert answer.headers.getall("Access-Control-Expose-Headers") == ["*"]
+    asks = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+    async with endpoint.http.options(
+        endpoint.url + path, headers={"Origin": "https://x.org", **asks}
+    ) as told:
+        assert (told.status, told.headers["Access-Control-Allow-Origin"]) == (204, "*")
+        assert "Authorization" in told.headers["Access-Control-Allow-Headers"]
+        assert told.headers["Access-Control-Allow-Methods"] == "GET, HEAD"
+
+
 async def test_each_page_goes_on_where_the_last_one_ended_whatever_changed(
     world: World, endpoint: Endpoint, until: Until
 ) -> None:

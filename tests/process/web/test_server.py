@@ -100,6 +100,13 @@ async def test_a_route_answers_under_its_version_and_bare() -> None:
         assert (head.status, await head.read()) == (200, b"")
 
 
+async def test_pages_of_other_origins_may_not_read_a_role_that_is_not_meant_for_them() -> None:
+    async with serve() as client:
+        assert "Access-Control-Allow-Origin" not in (await client.get("/v1/things/a")).headers
+        asks = {"Origin": "https://x.org", "Access-Control-Request-Method": "GET"}
+        assert (await client.options("/v1/things/a", headers=asks)).status == 405
+
+
 async def test_the_root_leads_home() -> None:
     async with serve() as client:
         gone = await client.get("/", allow_redirects=False)
