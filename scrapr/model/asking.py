@@ -114,12 +114,18 @@ Text: TypeAlias = Annotated[
 OnlySecret: TypeAlias = Annotated[Secret, BeforeValidator(_read_secret), WithJsonSchema(_SCHEMA_SECRET)]
 
 
+def _check_user(user: str | Secret) -> str | Secret:
+    if isinstance(user, str) and ":" in user:
+        raise wrong("holds a colon, after which the password would begin", allowed="a text without one")
+    return user
+
+
 class Login(BaseModel):
     """A user and password, sent as basic authentication (RFC 7617)."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    user: Text
+    user: Annotated[Text, AfterValidator(_check_user)]
     password: OnlySecret
 
 

@@ -9,7 +9,9 @@ from typing import Any, TypeAlias, TypeVar
 
 from pydantic import ConfigDict
 
-from scrapr.model.configuration import PARTS, Configuration, Draft, Type, wrong_parts
+from scrapr.fetching.errors import FetchRefused
+from scrapr.fetching.target import parse_target
+from scrapr.model.configuration import PARTS, SOURCE_ALLOWED, Configuration, Draft, Type, wrong_parts
 from scrapr.model.errors import Conflict, FieldError, Invalid
 from scrapr.model.validation import parse
 from scrapr.roles.config import fields, openings
@@ -84,6 +86,7 @@ def _look_closer(body: dict[str, Any], places: Places) -> tuple[tuple[str, ...] 
     faults = [
         *wrong_parts(body.get("type"), given),
         *_unknown_pool(body, places),
+        *_unvisitable(body),
         *openings.wrong_openings(body),
     ]
     try:
@@ -91,6 +94,20 @@ def _look_closer(body: dict[str, Any], places: Places) -> tuple[tuple[str, ...] 
     except Invalid as error:
         return None, [*faults, *error.fields]
     return known, [*faults, *(fields.misfits(body, known) if known is not None else ())]
+
+
+def _unvisitable(body: dict[str, Any]) -> Iterator[FieldError]:
+    """A source that no scraper would visit, wherever its host's name leads."""
+    scraper = body.get("scraper")
+    source = scraper.get("source") if isinstance(scraper, dict) else None
+    if not isinstance(source, str):
+        return
+    try:
+        parse_target(source)
+    except FetchRefused as refused:
+        yield FieldError(
+            field="scraper.source", problem=f"cannot be visited: {refused.detail}", allowed=SOURCE_ALLOWED
+        )
 
 
 def _unknown_pool(body: dict[str, Any], places: Places) -> Iterator[FieldError]:

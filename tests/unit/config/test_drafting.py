@@ -53,6 +53,21 @@ def test_the_configuration_of_the_thesis_is_accepted_unchanged() -> None:
     )
 
 
+@pytest.mark.parametrize("host", ["a b", "1.2.3.4.5", "[fe80::1%25eth0]", "a" * 300])
+def test_a_source_that_no_scraper_would_visit_is_refused(host: str) -> None:
+    assert wrong_fields(body(source=f"http://{host}/")).keys() == {"scraper.source"}
+
+
+def test_a_source_with_inputs_in_it_is_one_that_scrapers_visit() -> None:
+    inputs = {"city": {"type": "text"}, "page": {"type": "integer", "default": 1}}
+    drafting.read_draft(body(source="http://x.org/{city}/?page={page}", inputs=inputs), PLACES)
+
+
+def test_a_user_with_a_colon_is_refused() -> None:
+    auth = {"user": "a:b", "password": {"$secret": "p"}}
+    assert wrong_fields(body(fetch={"auth": auth})).keys() == {"fetch.auth.user"}
+
+
 def test_wrong_fetch_options_are_named() -> None:
     assert wrong_fields(body(fetch={"per_host": 0, "proxy": "x"})).keys() == {"fetch.per_host", "fetch.proxy"}
     options = drafting.read_draft(body(fetch={"pace": 0.5}), PLACES).fetch
