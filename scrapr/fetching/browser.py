@@ -6,17 +6,15 @@ import asyncio
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import structlog
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from scrapr.fetching import gate
+from scrapr.fetching import gate, processes
 from scrapr.fetching.errors import FetchRefused, FetchUnavailable
 from scrapr.fetching.page import Page
 from scrapr.fetching.proxy import Proxy
@@ -32,7 +30,6 @@ REFUSED_SHOWN = 10
 EXTRA = "pip install 'scrapr[browser]'"
 START_WITHIN = 30.0
 """Seconds for the browser to start."""
-MEBIBYTE = 2**20
 CLOSE_WITHIN = 5.0
 """Seconds for a page or the browser to close before its processes are killed."""
 
@@ -185,7 +182,7 @@ class Browser:
             nowhere = await stack.enter_async_context(Proxy(settings, None))
             home = stack.enter_context(tempfile.TemporaryDirectory(prefix="scrapr-browser-"))
             playwright = await stack.enter_async_context(async_playwright())
-            stack.callback(_kill, mark)
+            stack.callback(processes.kill, mark)
             try:
                 chromium = await playwright.chromium.launch(
                     executable_path=settings.browser,
@@ -203,7 +200,7 @@ class Browser:
                 problem = f"the browser does not start: {error.message.partition(chr(10))[0][:200]}"
                 raise FetchUnavailable("browser", problem, url=url) from error
             stack.push_async_callback(_close, chromium)
-            _limit(mark, settings.browser_memory)
+            processes.limit(mark, settings.browser_memory)
             return _Running(chromium, stack.pop_all())
         raise AssertionError("an exit stack does not swallow errors")
 
@@ -213,30 +210,6 @@ async def _close(chromium: Chromium) -> None:
     with suppress(Exception):
         async with asyncio.timeout(CLOSE_WITHIN):
             await chromium.close()
-
-
-def _kill(mark: str) -> None:
-    """Kill the browser with the mark, and all that it started."""
-    for process in _marked(mark):
-        with suppress(psutil.Error):
-            process.kill()
-
-
-def _limit(mark: str, most: int) -> None:
-    """Let no process of the browser take more than `most` bytes; those that it starts for pages inherit it."""
-    # Chromium's processes crash at their start under a limit that is no number of pages.
-    most -= most % MEBIBYTE
-    for process in _marked(mark):
-        with suppress(psutil.NoSuchProcess):
-            process.rlimit(psutil.RLIMIT_DATA, (most, most))
-
-
-def _marked(mark: str) -> Iterator[psutil.Process]:
-    """All that the browser with the mark in its command line started, and that itself."""
-    for process in psutil.Process().children(recursive=True):
-        with suppress(psutil.Error):
-            if mark in process.cmdline():
-                yield from (*process.children(recursive=True), process)
 
 
 async def _load(context: BrowserContext, page: Page, settings: FetchSettings) -> str | None:

@@ -7,7 +7,6 @@ import secrets
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import structlog
 
@@ -25,6 +24,7 @@ from scrapr.roles.scraper.isolation import Isolation
 from scrapr.roles.scraper.memory import Memory, name_of
 from scrapr.roles.scraper.reading import Reader
 from scrapr.roles.scraper.settings import ScraperSettings
+from scrapr.roles.scraper.sink import Sink
 from scrapr.roles.scraper.store import Store
 from scrapr.roles.scraper.walk import Found, Progress, Walk
 
@@ -32,19 +32,6 @@ log = structlog.get_logger()
 FAULT = "An error of scrapr itself: {!r}"
 BELIEVED = 3
 """For how many ttls an unchanged page is believed at least."""
-
-
-class Sink(Protocol):
-    """Who takes the items: the datasource, or what stands in for it."""
-
-    async def announce(self, configuration: str, epoch: int, /) -> object:
-        """Return when what earlier holders of the claim still send is refused."""
-
-    async def send(self, parcel: Batch | Ended, /) -> object:
-        """Return when it is durable."""
-
-    async def send_all(self, batches: Sequence[Batch], /) -> object:
-        """Return when all are durable; where they are refused, none of them is kept."""
 
 
 @dataclass(frozen=True)
