@@ -55,8 +55,8 @@ def parse_retry_after(value: str | None, *, now: datetime | None = None) -> floa
     """
     if value is None:
         return None
-    if _SECONDS(value.strip()):
-        return float(value)
+    if (digits := _SECONDS(value.strip())) is not None:
+        return float(digits[0])
     try:
         when = parsedate_to_datetime(value[:100])
     except (ValueError, TypeError, OverflowError):

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scrapr.fetching import retry
@@ -77,6 +77,7 @@ def test_both_forms_of_retry_after_are_read(value: str | None, seconds: float | 
 
 
 @given(st.text(max_size=80))
+@example("0\x1f")
 def test_no_retry_after_does_harm(value: str) -> None:
     seconds = retry.parse_retry_after(value, now=NOW)
     assert seconds is None or seconds >= 0
