@@ -12,6 +12,10 @@ _STRIPPED = " \t\r\n\f"
 _SEGMENT = r"[\w~%+,=!$*()@-][\w~%+,=!$*()@.-]*+"
 _PLAIN = re.compile(rf"{_SEGMENT}(?:/{_SEGMENT})*+/?(?:\?[\w~%+,=!$*()@.&/-]++)?").fullmatch
 """What follows the base's folder as it stands: no scheme, no dots between slashes, nothing to escape."""
+_ADDRESS = re.compile(
+    rf"(https?://[A-Za-z0-9._-]+(?::[0-9]+)?)(/(?:{_SEGMENT}/)*)(?:{_SEGMENT})?(?:\?[\w~%+,=!$*()@.&/-]++)?"
+).fullmatch
+"""A page's address as most are: its origin, and its folder; nothing in it is to be resolved, escaped or cut off."""
 _EMPTY_END = re.compile(r"[^?#](\?#?|#)\Z|\A(#)\Z")
 """An empty query or fragment, which urljoin drops and browsers keep."""
 LINKS = {
@@ -40,6 +44,10 @@ class Base:
 
     def __init__(self, url: str):
         self.url = url
+        if (address := _ADDRESS(url)) is not None:
+            self._origin = address[1]
+            self._folder = address[1] + address[2]
+            return
         self._folder = join(url, "x").removesuffix("x")
         origin = _ORIGIN.match(self._folder)
         self._origin = "" if origin is None else origin[0]
@@ -47,10 +55,11 @@ class Base:
     def join(self, reference: str) -> str:
         """As `join`; quick for the ordinary `/path` and `name`."""
         if self._origin:
-            if _PLAIN(reference):
+            if reference[:1] == "/":
+                if _PLAIN(reference, 1):
+                    return self._origin + reference
+            elif _PLAIN(reference):
                 return self._folder + reference
-            if reference[:1] == "/" and _PLAIN(reference, 1):
-                return self._origin + reference
         return join(self.url, reference) if self.url else reference
 
 
@@ -58,6 +67,8 @@ def page_address(url: object) -> str | None:
     """`url` without its fragment if a page can be fetched from it, else none."""
     if not isinstance(url, str):
         return None
+    if _ADDRESS(url):
+        return url
     try:
         parts = urlsplit(url.strip(_STRIPPED))
     except ValueError:

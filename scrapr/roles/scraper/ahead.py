@@ -58,7 +58,8 @@ class Foresight:
         """After a page of `size` characters that was guessed; one that `waited` at the host came no sooner for it."""
         depth = self.depth // 2 if waited else self.depth * 2
         room = TEXT_MOST // max(size, 1)
-        return replace(self, depth=max(1, min(depth, self.most, room)))
+        depth = max(1, min(depth, self.most, room))
+        return self if depth == self.depth else replace(self, depth=depth)
 
     def miss(self) -> Foresight:
         """After guesses that the real link did not confirm."""

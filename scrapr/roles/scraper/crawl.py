@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TypeVar
 
 from scrapr.model.batch import Outcome
@@ -127,13 +129,12 @@ class Counts:
         return replace(self, batches=self.batches + len(batches), items=self.items + sum(batches))
 
 
-def _count_filled(items: Iterable[Item]) -> dict[str, int]:
+def _count_filled(items: Sequence[Item]) -> Mapping[str, int]:
     """How many items have something in each field: not null, nor an empty text, list or object; zero and false are."""
-    filled: dict[str, int] = {}
+    filled = Counter(chain.from_iterable(items))
     for item in items:
-        for name, value in item.items():
-            if value or value == 0:
-                filled[name] = filled.get(name, 0) + 1
+        if not all(item.values()):
+            filled.subtract(name for name, value in item.items() if not value and value != 0)
     return filled
 
 
