@@ -14,6 +14,10 @@ MAX_DIGITS = 16
 _WIDE = " \u00a0\u202f\u2009"
 _FIXED = "\u00a0\u202f\u2009"
 _SIGNED = re.compile(r"(?:^|[^\w.,])([-+\u2212])[€$£¥₹]?$|(?:^|[^\w.,])([-+\u2212])[€$£¥₹][ \u00a0]$")
+_MULTIPLIED = re.compile(
+    r"[ \u00a0]?(?:[kKMB]|(?i:mn|bn|tn|mio|mill?|mrd|tsd|lakh|crore|thousand|[mbtr]+illi(?:on|ard)\w*))(?!\w)"
+)
+"""What makes a number thousands of times as much: 10k, 1.2 M, 3 million, 2 Mrd."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +64,11 @@ def read(text: str, style: Style) -> int | float:
     """The only number in `text`, as 1234.5 of "1.234,50 €".
 
     Raises `ValueError` if there is none, more than one, one with its signs in wrong places (so that it could be
-    meant otherwise), or one that JSON cannot carry exactly.
+    meant otherwise), one that a word after it multiplies, or one that JSON cannot carry exactly.
     """
     found = list(islice(style.candidate.finditer(text), 2))
     well_formed = style.well_formed.fullmatch(found[0].group()) if len(found) == 1 else None
-    if well_formed is None:
+    if well_formed is None or _MULTIPLIED.match(text, found[0].end()):
         raise ValueError(text)
     whole, group, fraction = well_formed.groups()
     digits = (whole or "0").replace(group, "") if group else whole or "0"

@@ -55,6 +55,12 @@ def test_a_base_joins_as_without_one(base: str, reference: str) -> None:
     assert Base(base).join(reference) == (join(base, reference) if base else reference)
 
 
+@settings(max_examples=500)
+@given(BASES)
+def test_an_ordinary_address_is_taken_as_it_would_be_put_together_again(url: str) -> None:
+    assert page_address(url) == page_address(url.strip() + "#")
+
+
 @pytest.mark.parametrize(
     ("reference", "joined"),
     [
@@ -75,6 +81,7 @@ def test_a_link_is_joined_as_browsers_do(reference: str, joined: str) -> None:
     ("url", "address"),
     [
         ("http://h/a?b#c", "http://h/a?b"),
+        ("https://h:81/a/b%20c?d=e&f", "https://h:81/a/b%20c?d=e&f"),
         (" http://h/a ", "http://h/a"),
         ("ftp://h/a", None),
         ("http:///a", None),
