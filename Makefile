@@ -13,7 +13,7 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' pyproject.toml)
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 INSTALLED := $(VENV)/.installed
 
-.PHONY: help install demo test chaos test-cluster lint types architecture check bench-flow bench-engine bench-extraction bench-data bench-cluster bench-scale docs lock image push clean
+.PHONY: help install demo test chaos test-cluster lint types architecture check bench-flow bench-engine bench-extraction bench-instructions bench-data bench-cluster bench-scale docs lock image push clean
 
 help: ## Show these targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  \1\t\2/' | expand -t 20
@@ -60,6 +60,9 @@ bench-engine: $(INSTALLED) ## Measure the engine, its floor and its peers (OPTIO
 
 bench-extraction: $(INSTALLED) ## Measure extraction by configuration against lexbor by hand
 	$(BIN)/python -m bench.extraction $(OPTIONS)
+
+bench-instructions: $(INSTALLED) ## Count the instructions of a page with valgrind, which a busy machine does not change
+	$(BIN)/python -m bench.instructions $(OPTIONS)
 
 bench-cluster: $(INSTALLED) ## Measure a cluster of Docker engines (root; OPTIONS='--rows cut update --kills 10 --consul 60')
 	$(BIN)/python -m bench.cluster $(OPTIONS)
