@@ -14,7 +14,7 @@ from scrapr.cli.pages import browsing, is_url
 from scrapr.cli.tables import show_items, show_json
 
 if TYPE_CHECKING:
-    from scrapr.extraction.infer import Proposal
+    from scrapr.extraction.proposal import Proposal
     from scrapr.fetching.page import Page
 
 PREVIEW = 10
@@ -35,12 +35,27 @@ def infer(
         raise Refused(f"{source} repeats nothing at least three times that differs")
     show_json(_configuration(source, proposal))
     if not json:
-        print()
-        show_items(proposal.found.items[:PREVIEW])
-        print(
-            f"{len(proposal.found.items)} items, next link: {proposal.found.next_url or 'none'}",
-            file=sys.stderr,
-        )
+        _show(proposal)
+
+
+def _show(proposal: Proposal) -> None:
+    """What it finds, and on standard error what `scrapr try` would warn of."""
+    from scrapr.extraction.advice import advise
+
+    found = proposal.found
+    print()
+    show_items(found.items[:PREVIEW])
+    print(f"{len(found.items)} items, next link: {found.next_url or 'none'}", file=sys.stderr)
+    told = advise(
+        [{**proposal.selector}],
+        proposal.scope,
+        proposal.paginate,
+        items=found.items,
+        matches=found.matches,
+        unconverted=found.unconverted,
+    )
+    for warning in told:
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 async def _get(source: str) -> Page:
@@ -56,12 +71,6 @@ def _configuration(source: str, proposal: Proposal) -> dict[str, Any]:
     }
     if proposal.paginate is not None:
         scraper["paginate"] = proposal.paginate
-    words = re.findall(r"[a-z]+", urlsplit(scraper["source"]).path.lower().removesuffix(".html"))
-    key = {} if "title" in proposal.selector else {"key": [_distinct(proposal)]}
+    words = re.findall(r"[a-z]+", re.sub(r"\.[a-z]+$", "", urlsplit(scraper["source"]).path.lower()))
+    key = {"key": list(proposal.key)} if proposal.key else {}
     return {"type": "scraper", "collection": words[-1] if words else "items", "scraper": scraper} | key
-
-
-def _distinct(proposal: Proposal) -> str:
-    """The field that tells most of the items apart, as the key that a configuration without a title needs."""
-    items = proposal.found.items
-    return max(proposal.selector, key=lambda name: len({str(item[name]) for item in items if name in item}))

@@ -6,10 +6,14 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from scrapr.extraction import language
+from scrapr.extraction import generated, language
 from scrapr.model.item import JSON
 
 _COUNTED = re.compile(r":nth-(?:last-)?(?:child|of-type)\(")
+_COUNTED_BUT_CELLS = re.compile(r"(?<!td)(?<!th)(?<!dd):nth-(?:last-)?(?:child|of-type)\(")
+"""A cell is counted by its column, which is what a table is read by."""
+_CLASS = re.compile(r"\.((?:[\w-]|\\.)+)")
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|\[[^\]]*\]")
 _TBODY = re.compile(r"(?:^|[\s>])tbody\b")
 _LONG_CHAIN = 5
 
@@ -29,7 +33,9 @@ def advise(
         *(
             f"{path or 'the selector'} {problem}: {text}"
             for path, text in written
-            if text is not None and (problem := look_copied(text)) is not None
+            if text is not None
+            for problem in (look_copied(text), look_generated(text))
+            if problem is not None
         ),
         *(f"{name} matched nothing" for name, count in matches.items() if not count),
         *_half_empty(items, matches),
@@ -51,13 +57,24 @@ def look_copied(text: str) -> str | None:
     if language.is_path(text):
         return None
     css = text[: language.find_end(text)]
-    if len(_COUNTED.findall(css)) > 1 or (_COUNTED.search(css) and css.count(">") > 1):
+    if len(_COUNTED.findall(css)) > 1 or (_COUNTED_BUT_CELLS.search(css) and css.count(">") > 1):
         return "counts elements, as copied from a browser; a class or an attribute lasts longer"
     if _TBODY.search(css):
         return "names tbody, as copied from a browser; table > tr finds the rows, too"
     if css.count(">") >= _LONG_CHAIN:
         return "is a long chain, as copied from a browser; a class or an attribute lasts longer"
     return None
+
+
+def look_generated(text: str) -> str | None:
+    """Which class in a selector a build seems to have made up, if one does."""
+    if language.is_path(text):
+        return None
+    names = _CLASS.findall(_QUOTED.sub("", text[: language.find_end(text)]))
+    made_up = next(filter(generated.is_generated, names), None)
+    if made_up is None:
+        return None
+    return f"names .{made_up}, which looks generated; it changes when the site is built anew"
 
 
 def strings(selector: JSON, path: str) -> Iterator[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -14,6 +14,15 @@ from scrapr.extraction.query import Query
 
 Node: TypeAlias = LexborNode
 """An element. `==` of nodes serialises both, so identity is `mem_id`."""
+
+
+def children(node: Node) -> Iterator[Node]:
+    """The elements directly within one."""
+    child = node.child
+    while child is not None:
+        if child.is_element_node:
+            yield child
+        child = child.next
 
 
 @dataclass(frozen=True, slots=True)

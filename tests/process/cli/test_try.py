@@ -14,6 +14,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+SITES = Path(__file__).parents[2] / "pages"
 PAGE = """<meta charset="iso-8859-1"><ul><li><a href="/1">Caf\xe9</a> <b>12,50</b></li>
 <li><a href="/2">Bar</a> <b>cheap</b></li></ul><a rel="next" href="?p=2">more</a>"""
 PAGES = {
@@ -206,6 +207,28 @@ async def test_a_configuration_without_a_title_is_proposed_with_a_key(site: str)
     proposed = orjson.loads(done.stdout)
     assert list(proposed["scraper"]["selector"][0]) == ["column", "link", "url"]
     assert proposed["key"] == ["link"]
+
+
+def test_names_that_a_build_made_up_are_warned_of() -> None:
+    cell = '<span class="css-1a2b3c">Lamp {0}</span><span class="css-4d5e6f">{0} EUR</span>'
+    text = "".join(f"<li>{cell.format(n)}</li>" for n in range(3)).encode()
+    done = run("-", text=text, name="infer")
+    assert done.returncode == 0
+    warnings = [line for line in done.stderr.splitlines() if line.startswith("warning: ")]
+    assert [line.split()[1:4] for line in warnings] == [
+        ["text", "names", ".css-1a2b3c,"],
+        ["price", "names", ".css-4d5e6f,"],
+    ]
+    assert run("-", "--json", text=text, name="infer").stderr == ""
+
+
+@pytest.mark.parametrize("site", ["shop-de/page.html", "table/page.html"])
+def test_what_is_proposed_gives_the_items_of_a_file(site: str) -> None:
+    path = str(SITES / site)
+    scraper = orjson.loads(run(path, "--json", name="infer").stdout)["scraper"]
+    written = ["--scope", scraper["scope"], "--selector", orjson.dumps(scraper["selector"]).decode()]
+    expected = orjson.loads((SITES / site).with_name("items.json").read_bytes())
+    assert len(value(path, *written)) == len(expected["items"])
 
 
 def test_where_nothing_repeats_nothing_is_proposed() -> None:

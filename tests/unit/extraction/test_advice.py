@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scrapr.extraction.advice import advise, look_copied
+from scrapr.extraction.advice import advise, look_copied, look_generated
 
 
 @pytest.mark.parametrize(
@@ -13,6 +13,7 @@ from scrapr.extraction.advice import advise, look_copied
         "#main > div:nth-child(2) > p",
         "div:nth-of-type(2) li:nth-child(3)@href",
         "table > tbody > tr",
+        "table > tr:nth-child(2) > td:nth-child(1)",
         "html > body > div > div > main > ul",
     ],
 )
@@ -25,6 +26,7 @@ def test_what_looks_copied_is_told(selector: str) -> None:
     [
         "td:nth-child(2)",
         "table > tr > td",
+        "table > tr > td:nth-child(2) > a",
         ".tbody",
         "a | replace:':nth-child( >' ':nth-child( >'",
         "$.tbody[0]",
@@ -33,6 +35,31 @@ def test_what_looks_copied_is_told(selector: str) -> None:
 )
 def test_what_is_ordinary_is_not(selector: str) -> None:
     assert look_copied(selector) is None
+
+
+@pytest.mark.parametrize(
+    "selector",
+    ["div.css-1x2y3z > b", ".sc-bdVaJa@href", "li.Item_root__3kD9f | trim", "ul._1a2b3c li", ":not(.kXyZab)"],
+)
+def test_what_a_build_made_up_is_told(selector: str) -> None:
+    assert look_generated(selector) is not None
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "li.resultItem-name",
+        ".card__firstName--isOpen",
+        ".css-grid",
+        "[class*='Item_root__3kD9f']",
+        "a:contains('.css-1x2y3z')",
+        "b | replace:.css-1x2y3z x",
+        "$.css-1x2y3z",
+        "h2.mp3player.col-md-6",
+    ],
+)
+def test_what_a_person_wrote_is_not(selector: str) -> None:
+    assert look_generated(selector) is None
 
 
 def test_silent_selectors_half_empty_fields_and_unconverted_values_are_named() -> None:
