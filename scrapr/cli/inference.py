@@ -25,7 +25,7 @@ def infer(
     source: Annotated[str, typer.Argument(help="A URL, a file, or - for standard input.")],
     json: Annotated[bool, typer.Option("--json", help="Only the configuration.")] = False,
 ) -> None:
-    """Propose a configuration for what a page repeats; nothing is stored, no model or service is asked."""
+    """Propose a configuration for what a page, a feed or JSON repeats; no model or service is asked."""
     from scrapr.extraction.infer import infer as propose
     from scrapr.model.errors import Refused
 

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from math import sqrt
 
-from scrapr.extraction import fields, groups, nextpage, proposal, scopes
+from scrapr.extraction import fields, groups, infer_json, infer_xml, nextpage, proposal, scopes, xmltree
 from scrapr.extraction.fields import Part
 from scrapr.extraction.groups import LEAST, Group
 from scrapr.extraction.page import Page
@@ -40,8 +40,15 @@ class _Candidate:
 
 
 def infer(text: str, url: str) -> Proposal | None:
-    """The best proposal for a page, or none where nothing is repeated at least three times."""
-    page = Page(text, url)
+    """The best proposal for a page, a feed, a sitemap or JSON, or none where nothing is repeated."""
+    if text.lstrip()[:1] in {"{", "["}:
+        return infer_json.infer(text, url)
+    if xmltree.is_xml(text):
+        return infer_xml.infer(text, url)
+    return _infer_page(Page(text, url))
+
+
+def _infer_page(page: Page) -> Proposal | None:
     root = page.document.nodes[0]
     found = groups.find(root.css("body *")[:MAX_ELEMENTS])
     likely = sorted(found, key=lambda group: _rough(group.members), reverse=True)[:_CANDIDATES]

@@ -222,7 +222,7 @@ def test_names_that_a_build_made_up_are_warned_of() -> None:
     assert run("-", "--json", text=text, name="infer").stderr == ""
 
 
-@pytest.mark.parametrize("site", ["shop-de/page.html", "table/page.html"])
+@pytest.mark.parametrize("site", ["feed/page.xml", "sitemap/page.xml", "api/page.json", "table/page.html"])
 def test_what_is_proposed_gives_the_items_of_a_file(site: str) -> None:
     path = str(SITES / site)
     scraper = orjson.loads(run(path, "--json", name="infer").stdout)["scraper"]
