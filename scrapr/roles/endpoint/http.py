@@ -17,7 +17,8 @@ from scrapr.model.times import Time
 from scrapr.roles.endpoint import describing, query, stream
 from scrapr.roles.endpoint.answers import Answers
 from scrapr.roles.endpoint.formats import kinds
-from scrapr.roles.endpoint.inputs import Inputs, given
+from scrapr.roles.endpoint.given import given
+from scrapr.roles.endpoint.inputs import Inputs
 from scrapr.roles.endpoint.mirrored import Mirrored
 from scrapr.roles.endpoint.peers import FORWARDED, Peers
 from scrapr.roles.endpoint.query import Items, Shape, Shapes

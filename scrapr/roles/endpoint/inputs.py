@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -12,25 +12,20 @@ from pydantic import BaseModel
 
 from scrapr.client.scraper import ScraperClient
 from scrapr.model import times
-from scrapr.model.errors import FieldError, Invalid, NotFound, Unavailable
+from scrapr.model.errors import Invalid, NotFound, Unavailable
 from scrapr.model.inputs import Value
 from scrapr.model.item import Item
 from scrapr.model.result import Result
 from scrapr.model.start import Start, Started
 from scrapr.model.times import Time
-from scrapr.model.validation import parse
 from scrapr.roles.endpoint import demand, query
 from scrapr.roles.endpoint.answer import is_known
+from scrapr.roles.endpoint.given import PREFIX, given, read
 from scrapr.roles.endpoint.query import Shape
 from scrapr.roles.endpoint.settings import EndpointSettings
 from scrapr.web.call import Call
 from scrapr.web.routes import respond
 
-PREFIX = "input."
-"""How the names of inputs begin in a query."""
-ELSEWHERE = frozenset({"sort", "fields", "q", "at", "format"})
-MISPLACED = "is answered of a collection, not of items for inputs"
-ALLOWED = "limit, cursor, collection, input.*"
 AGAIN = 1
 """Seconds after which to ask again for what is not found yet."""
 MARGIN = 2.0
@@ -63,11 +58,6 @@ class Awaited(BaseModel):
     items: str
 
 
-def given(asked: Mapping[str, str]) -> dict[str, str]:
-    """The inputs in a query; none where it is about the collection itself."""
-    return {name.removeprefix(PREFIX): value for name, value in asked.items() if name.startswith(PREFIX)}
-
-
 class Inputs:
     """Asks a scraper for what is not in any collection."""
 
@@ -83,9 +73,7 @@ class Inputs:
         """
         asked = dict(call.request.query)
         demand.refuse_repeated(name for name, _ in call.request.query.items())
-        if misplaced := sorted(ELSEWHERE.intersection(asked)):
-            raise Invalid(*(FieldError(field=name, problem=MISPLACED, allowed=ALLOWED) for name in misplaced))
-        wish = parse(shape.wish, {name: asked[name] for name in asked if not name.startswith(PREFIX)})
+        wish = read(asked, shape)
         started = await self._ask(collection, given(asked))
         if started.results:
             result = started.results[0]

@@ -125,12 +125,18 @@ async def test_wrong_inputs_are_refused_by_the_names_in_the_query(town: Town) ->
         ("input.town=rome", "input.town", "city"),
         ("input.city=rome&input.city=oslo", "input.city", "once"),
         ("input.city=rome&limit=0", "limit", None),
-        ("input.city=rome&nothing=1", "nothing", None),
+        ("input.city=rome&nothing=1", "nothing", "limit, cursor, input.*"),
+        ("input.city=rome&limit=0&nothing=1", "nothing", "limit, cursor, input.*"),
+        ("input.city=rome&sort=title", "sort", "limit, cursor, input.*"),
     ):
         answer = await town.endpoint.get(f"/v1/collections/things/items?{query}")
         assert answer.status == 422
         (fault,) = (each for each in answer.json["errors"] if each["field"] == field)
         assert allowed is None or fault["allowed"] == allowed
+    only = await town.endpoint.get("/v1/items?input.city=rome&limt=1")
+    assert [(each["problem"], each["allowed"]) for each in only.json["errors"]] == [
+        ("is not a known field; did you mean limit?", "limit, cursor, collection, input.*")
+    ]
     await town.world.add("plain")
     assert (await town.endpoint.get("/v1/collections/nothing/items?input.city=rome")).status == 404
     assert town.site.visits == []
