@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from aiohttp import web
 from pydantic import BaseModel
 
-from scrapr.model.errors import Malformed
+from scrapr.model.errors import FieldError, Invalid, Malformed
 from scrapr.model.role import ROLE_HEADER
 from scrapr.model.validation import parse, read_json
 
@@ -34,6 +34,17 @@ class Call:
     def query(self, kind: type[M]) -> M:
         """The query string as a `kind`; a name given twice counts with its first value. Raises `Invalid`."""
         return parse(kind, dict(self.request.query), newer=self.newer)
+
+    def take_no_query(self) -> None:
+        """Raise `Invalid` with every parameter in the query, of which the route knows none."""
+        names = () if self.newer else dict.fromkeys(self.request.query)
+        if names:
+            raise Invalid(
+                *(
+                    FieldError(field=name[:100], problem="is not a known field", allowed="no parameters")
+                    for name in names
+                )
+            )
 
     async def read(self) -> bytes:
         """The body; raises `Malformed`."""

@@ -76,7 +76,7 @@ def _query(model: type[BaseModel] | None) -> Iterator[dict[str, Any]]:
 def _responses(route: Route, references: Mapping[type[BaseModel], Any]) -> dict[str, Any]:
     refusals = {
         *route.refusals,
-        *((422,) if route.query or route.body else ()),
+        *(() if route.lenient else (422,)),
         *((400, 413) if route.body else ()),
         *((401, 403) if route.needs == "write" else ()),
         503,

@@ -27,6 +27,7 @@ class Route:
     handle: Handler
     summary: str
     query: type[BaseModel] | None = None
+    """What its query may ask for; None: nothing, and every parameter is refused."""
     body: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
     also: tuple[str, ...] = ()
@@ -41,6 +42,11 @@ class Route:
     def needs(self) -> Need:
         """What a caller must be allowed."""
         return self.need or ("read" if self.method in READS else "write")
+
+    @property
+    def lenient(self) -> bool:
+        """Whether parameters that it does not know pass: probes and browsers add theirs to health and the dashboard."""
+        return self.needs == "nothing"
 
 
 def respond(model: BaseModel, *, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -123,7 +123,10 @@ def build_app(role: Role, settings: WebSettings, lifecycle: Lifecycle, guard: Gu
 def _mount(app: web.Application, route: Route, guard: Guard) -> None:
     async def handle(request: web.Request) -> web.StreamResponse:
         await guard.admit(request.headers.get("Authorization", ""), route.needs)
-        answer = await route.handle(Call(request))
+        call = Call(request)
+        if route.query is None and not route.lenient:
+            call.take_no_query()
+        answer = await route.handle(call)
         if isinstance(answer, web.StreamResponse):
             return answer
         return web.Response(status=204) if answer is None else respond(answer, status=route.status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import pytest
 
 from tests.conftest import find_free_port
 from tests.system.conftest import Site
-from tests.system.machine import Machine, wait_for
+from tests.system.machine import ROLES, Machine, wait_for
 
 GOOD: dict[str, Any] = {
     "type": "scraper",
@@ -95,6 +96,19 @@ def test_a_batch_over_the_limit_is_refused_with_413(machine: Machine) -> None:
     answer = machine.post("datasource", "/v1/items", body)
     assert answer.status_code == 413
     assert answer.headers["Content-Type"].startswith("application/problem+json")
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_read_names_a_parameter_that_it_does_not_know(machine: Machine, role: str) -> None:
+    for path, operations in machine.get(role, "/openapi.json").json()["paths"].items():
+        responses = operations.get("get", {}).get("responses", {})
+        if "422" not in responses or path.endswith("/items"):  # items may be asked for by any field
+            continue
+        answer = machine.get(role, re.sub("{.*?}", "a", path), odd="1")
+        assert answer.status_code == 422, path
+        [fault] = answer.json()["errors"]
+        assert (fault["field"], fault["problem"]) == ("odd", "is not a known field"), path
+        assert fault["allowed"], path
 
 
 @pytest.mark.parametrize("name", ["$where", "a%2Fb", "a%00b", "a" * 10_000])

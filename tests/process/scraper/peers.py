@@ -33,6 +33,7 @@ from scrapr.model.batch import Batch, Epoch, Receipt, Receipts, Run
 from scrapr.model.claim import Claim, ClaimRequest, Claims
 from scrapr.model.configuration import Configuration, Configurations, Scraper
 from scrapr.model.errors import Conflict, ScraprError, StaleEpoch, TooLarge
+from scrapr.roles.config.selecting import Selection
 from scrapr.roles.scraper import role as scraper_role
 from scrapr.roles.scraper.hosts import share
 from scrapr.roles.scraper.settings import ScraperSettings
@@ -249,7 +250,7 @@ class ConfigPeer(PeerServer):
         routes = (
             Route("POST", "/claims", self._claim, "Claim", body=ClaimRequest, answer=Claims),
             Route("DELETE", "/claims/{container}", self._release, "Release"),
-            Route("GET", "/configurations", self._list, "List", answer=Configurations),
+            Route("GET", "/configurations", self._list, "List", query=Selection, answer=Configurations),
         )
         return Role(name="config", home="/configurations", routes=routes, push=self._push)
 
@@ -288,7 +289,7 @@ class ConfigPeer(PeerServer):
         self.released.append(call.place("container"))
 
     async def _list(self, call: Call) -> Configurations:
-        collection = call.request.query.get("collection")
+        collection = call.query(Selection).collection
         found = (each for each in self.configurations.values() if each.collection == collection)
         return Configurations(configurations=tuple(found))
 

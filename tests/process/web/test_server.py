@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from scrapr.client.feed import Feed
 from scrapr.client.transport import at
@@ -31,7 +31,17 @@ from tests.endings import end
 class Question(BaseModel):
     """A question in a query."""
 
+    model_config = ConfigDict(extra="forbid")
+
     times: int = 1
+
+
+class Pace(BaseModel):
+    """How an answer comes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    stream: bool = False
 
 
 class Thing(BaseModel):
@@ -43,6 +53,11 @@ class Thing(BaseModel):
 async def answer(call: Call) -> Thing:
     """Say what was asked, and how."""
     return Thing(name=f"{call.place('name')} {call.query(Question).times} {call.versioned}")
+
+
+async def count(_: Call) -> Thing:
+    """Say how many things there are."""
+    return Thing(name="7")
 
 
 async def take(call: Call) -> Thing:
@@ -61,7 +76,7 @@ async def linger(call: Call) -> web.StreamResponse:
     """Answer when asked to, or begin to stream and never end."""
     gate: asyncio.Event = GATES[call.place("name")]
     stream = web.StreamResponse()
-    if call.request.query.get("stream"):
+    if call.query(Pace).stream:
         await stream.prepare(call.request)
     await gate.wait()
     return web.json_response("late") if not stream.prepared else stream
@@ -69,7 +84,8 @@ async def linger(call: Call) -> web.StreamResponse:
 
 GATES: dict[str, asyncio.Event] = {}
 ROUTES = (
-    Route("GET", "/linger/{name}", linger, "Take one's time"),
+    Route("GET", "/linger/{name}", linger, "Take one's time", query=Pace),
+    Route("GET", "/things", count, "How many things", answer=Thing),
     Route("GET", "/things/{name}", answer, "One thing", query=Question, answer=Thing),
     Route("POST", "/things", take, "Take a thing", body=Thing, answer=Thing, status=201),
     Route("DELETE", "/things/{name}", forget, "Forget a thing", status=204),
@@ -135,6 +151,36 @@ async def test_every_error_is_a_problem(method: str, path: str, body: bytes, sta
         assert problem["title"]
         if status == 422:
             assert problem["errors"][0]["field"] in {"times", "name"}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("GET", "/things/a", "times"),
+        ("GET", "/things", "no parameters"),
+        ("POST", "/things", "no parameters"),
+        ("DELETE", "/things/a", "no parameters"),
+    ],
+)
+async def test_a_parameter_that_a_route_does_not_know_is_refused(
+    method: str, path: str, allowed: str
+) -> None:
+    async with serve() as client:
+        for each in (path, f"/v1{path}"):
+            refused = await client.request(method, f"{each}?odd=1", json={"name": "a"})
+            assert refused.status == 422
+            [fault] = (await refused.json(content_type=None))["errors"]
+            assert fault == {"field": "odd", "problem": "is not a known field", "allowed": allowed}
+        newer = await client.request(
+            method, f"{path}?odd=1", json={"name": "a"}, headers={"Scrapr-Role": "endpoint"}
+        )
+        assert newer.status < 300
+
+
+async def test_health_takes_whatever_a_probe_adds() -> None:
+    async with serve() as client:
+        for path in ("/ping", "/metrics", "/openapi.json", "/v1/ping"):
+            assert (await client.get(f"{path}?odd=1")).status == 200
 
 
 async def test_a_body_that_is_not_in_its_encoding_is_malformed() -> None:
