@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import math
 
 import structlog
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
-from aiohttp.log import server_logger
 from aiohttp.typedefs import Handler
 
 from scrapr.model import problem
@@ -26,36 +23,22 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
         return respond(error)
     except web.HTTPRequestEntityTooLarge as error:
         allowed = request.app[LIMIT]
-        return _respond(413, "The request is larger than allowed", f"allowed: {allowed} bytes; {error.text}")
+        return tell(413, "The request is larger than allowed", f"allowed: {allowed} bytes; {error.text}")
     except web.HTTPMethodNotAllowed as error:
-        answer = _respond(405, error.reason, f"allowed: {', '.join(sorted(error.allowed_methods))}")
+        answer = tell(405, error.reason, f"allowed: {', '.join(sorted(error.allowed_methods))}")
         answer.headers["Allow"] = ", ".join(sorted(error.allowed_methods))
         return answer
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return _respond(error.status, error.reason, f"{request.method} {request.path}")
+        return tell(error.status, error.reason, f"{request.method} {request.path}")
     except Exception:
         log.exception("failed", method=request.method, path=request.path)
-        return _respond(500, "Something went wrong", "The reason is in the log of this role.")
+        return tell(500, "Something went wrong", IN_THE_LOG)
 
 
 LIMIT = web.AppKey("limit", int)
-
-
-class _NoHttp(logging.Filter):
-    """Leaves out of aiohttp's log what is no HTTP: any visitor could fill it with tracebacks."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
-NO_HTTP = _NoHttp()
-
-
-def ignore_what_is_no_http() -> None:
-    """Log nothing of requests that aiohttp answers with 400 by itself, before any route is asked."""
-    server_logger.addFilter(NO_HTTP)
+IN_THE_LOG = "The reason is in the log of this role."
 
 
 def respond(error: ScraprError) -> web.Response:
@@ -76,7 +59,8 @@ def respond(error: ScraprError) -> web.Response:
     return answer
 
 
-def _respond(status: int, title: str, detail: str) -> web.Response:
+def tell(status: int, title: str, detail: str) -> web.Response:
+    """The answer that tells of what is no error of ours."""
     told = problem.Problem(title=title, status=status, detail=detail)
     body = told.model_dump_json(exclude_none=True).encode()
     return web.Response(body=body, status=status, content_type=problem.MEDIA_TYPE)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from time import perf_counter
+from typing import cast
 
 import orjson
 import structlog
@@ -21,6 +23,7 @@ from scrapr.web import address, health, openapi, problems, ready, sharing
 from scrapr.web.access import READS
 from scrapr.web.auth import Guard
 from scrapr.web.call import PREFIX, Call
+from scrapr.web.connection import Connection
 from scrapr.web.crowd import Crowd
 from scrapr.web.role import Role
 from scrapr.web.routes import Route, respond
@@ -54,19 +57,16 @@ async def serving(
     """
     guard = guard or Guard(settings)
     app = build_app(role, settings, lifecycle, guard)
-    problems.ignore_what_is_no_http()
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=close, handler_cancellation=False)
+    runner = web.AppRunner(app, shutdown_timeout=close, handler_cancellation=False)
     await runner.setup()
-    if role.quick and runner.server:
-        runner.server.request_handler = ready.first(
-            role.quick, runner.server.request_handler, _count, guard.admits_at_once
-        )
+    server = cast(web.Server, runner.server)  # there since the setup
+    if role.quick:
+        server.request_handler = ready.first(role.quick, server.request_handler, _count, guard.admits_at_once)
     try:
-        await _listen(runner, settings.host, port)
-        bound = runner.addresses[0][1]
-        url = settings.advertise or f"http://{await _name_host(settings.host, peer)}:{bound}"
-        log.info("listening", url=url)
-        yield url
+        async with _listening(server, settings.host, port) as bound:
+            url = settings.advertise or f"http://{await _name_host(settings.host, peer)}:{bound}"
+            log.info("listening", url=url)
+            yield url
     finally:
         if role.push:
             await role.push.close()
@@ -79,13 +79,22 @@ async def _name_host(host: str, peer: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-async def _listen(runner: web.AppRunner, host: str, port: int) -> None:
+@asynccontextmanager
+async def _listening(server: web.Server, host: str, port: int) -> AsyncIterator[int]:
+    """Accept connections, and yield the port."""
+    loop = asyncio.get_running_loop()
     try:
-        await web.TCPSite(runner, host, port, reuse_address=True, backlog=BACKLOG).start()
+        sockets = await loop.create_server(
+            partial(Connection, server), host, port, reuse_address=True, backlog=BACKLOG
+        )
     except OSError as error:
         raise Refused(
             f"Port {port} of {host} cannot be had ({error.strerror}); choose another with web.port"
         ) from error
+    try:
+        yield sockets.sockets[0].getsockname()[1]
+    finally:
+        sockets.close()
 
 
 def build_app(role: Role, settings: WebSettings, lifecycle: Lifecycle, guard: Guard) -> web.Application:

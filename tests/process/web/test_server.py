@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -196,20 +197,46 @@ async def test_a_body_that_is_not_in_its_encoding_is_malformed() -> None:
         "GET /v1/things/a?q=ñ HTTP/1.1\r\n".encode("latin-1"),
         b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n",
         b"GET / HTTP/1.1\r\nno header\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"a" * 9000 + b"\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00",
+        b"POST /v1/things HTTP/1.1\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n",
     ],
 )
-async def test_what_is_no_http_is_refused_and_fills_no_log(
+async def test_what_is_no_http_is_refused_with_a_problem_and_fills_no_log(
     request_: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with serve() as client:
-        url = client._base_url
-        assert url is not None
-        reader, writer = await asyncio.open_connection(url.host, url.port)
-        writer.write(request_ + b"Host: x\r\n\r\n")
-        assert b" 400 " in await reader.readline()
-        writer.close()
-        await writer.wait_closed()
+        head, body = await say(client, request_ + b"Host: x\r\n\r\n")
+        assert b" 400 " in head.splitlines()[0]
+        assert b"application/problem+json" in head
+        problem = json.loads(body)
+        assert (problem["status"], problem["title"]) == (400, "The request cannot be read")
+        assert problem["detail"]
     assert not caplog.records
+
+
+async def test_a_chunk_that_is_none_is_malformed_and_fills_no_log(caplog: pytest.LogCaptureFixture) -> None:
+    async with serve() as client:
+        head, body = await say(
+            client,
+            b"POST /v1/things HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nno chunk\r\n",
+        )
+        assert b" 400 " in head.splitlines()[0]
+        assert json.loads(body)["status"] == 400
+    assert not caplog.records
+
+
+async def say(client: aiohttp.ClientSession, request: bytes) -> tuple[bytes, bytes]:
+    """The head and the body of what is answered to these bytes, up to the end of the connection."""
+    url = client._base_url
+    assert url is not None
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    writer.write(request)
+    async with asyncio.timeout(10):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    await writer.wait_closed()
+    return head, body
 
 
 async def test_writes_need_the_token_where_there_is_one() -> None:
