@@ -61,7 +61,7 @@ class Ground:
         )
 
     def _to(self, role: str) -> Transport:
-        return Transport(self.session, self.directory.locate(role), self.settings.client)
+        return Transport(self.session, self.directory.locate(role), self.settings.client, name=f"The {role}")
 
 
 async def lay_ground(name: str, settings: Settings, stack: AsyncExitStack) -> Ground:

@@ -28,17 +28,20 @@ class Breakers:
         self._circuits: dict[str, Breaker] = {}
 
     @contextmanager
-    def guarding(self, peer: str) -> Iterator[None]:
+    def guarding(self, peer: str, *, public: str) -> Iterator[None]:
         """Around one call to `peer`, which raises `Unavailable` if nobody answers, and nothing else then.
 
-        Raises `Unavailable` instead of calling a peer that failed several times in a row a moment ago.
+        Raises `Unavailable` instead of calling a peer that failed several times in a row a moment ago; `public` is
+        what a client is told then.
         """
         breaker, now = self._to(peer), asyncio.get_running_loop().time
         given = breaker.admit(now())
         if given is None:
             wait = breaker.wait(now())
             raise Unavailable(
-                f"{peer} failed several times and is left alone for {wait:.1f} s", retry_after=wait
+                f"{peer} failed several times and is left alone for {wait:.1f} s",
+                retry_after=wait,
+                public=public,
             )
         STATE.labels(peer).set(breaker.circuit)
         try:

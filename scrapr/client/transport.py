@@ -35,7 +35,10 @@ LOOKS = 4
 
 
 class Transport:
-    """HTTP to one role. Answers that are problems are raised as the errors that they tell of."""
+    """HTTP to one role. Answers that are problems are raised as the errors that they tell of.
+
+    `name` is what a client is told of the role where it does not answer.
+    """
 
     def __init__(
         self,
@@ -43,15 +46,18 @@ class Transport:
         locate: Locate,
         settings: ClientSettings,
         breakers: Breakers | None = None,
+        *,
+        name: str = "Another role",
     ) -> None:
         self._session = session
         self.locate = locate
         self._settings = settings
         self._breakers = breakers or Breakers(settings)
+        self._away = f"{name} does not answer; try again in a moment"
 
-    def toward(self, locate: Locate) -> Transport:
+    def toward(self, locate: Locate, *, name: str = "Another role") -> Transport:
         """The same connections, manners and circuits, to another peer."""
-        return Transport(self._session, locate, self._settings, self._breakers)
+        return Transport(self._session, locate, self._settings, self._breakers, name=name)
 
     async def call(
         self,
@@ -112,13 +118,13 @@ class Transport:
                 async for event in events.read(answer.content):
                     yield event
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"GET {url}: {str(error) or type(error).__name__}") from error
+            raise self._silent(f"GET {url}", error) from error
 
     async def _try(self, method: str, path: str, body: Any, options: dict[str, Any]) -> Any:
         peer = await self._find()
         data = body.model_dump_json().encode() if isinstance(body, BaseModel) else orjson.dumps(body)
         # A peer that answers, be it that it is busy, is there: only where nobody answers the circuit opens.
-        with self._breakers.guarding(peer):
+        with self._breakers.guarding(peer, public=self._away):
             try:
                 async with self._session.request(
                     method,
@@ -129,8 +135,7 @@ class Transport:
                 ) as answer:
                     content = await answer.read()
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
-                told = str(error) or type(error).__name__
-                raise Unavailable(f"{method} {peer}{path}: {told}") from error
+                raise self._silent(f"{method} {peer}{path}", error) from error
         return _read(answer, content)
 
     async def _find(self) -> str:
@@ -155,7 +160,10 @@ class Transport:
                     _read(answer, await answer.read())
                 yield answer.content.iter_any()
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Unavailable(f"POST {url}: {str(error) or type(error).__name__}") from error
+            raise self._silent(f"POST {url}", error) from error
+
+    def _silent(self, request: str, error: Exception) -> Unavailable:
+        return Unavailable(f"{request}: {str(error) or type(error).__name__}", public=self._away)
 
     def _timeout(self, patience: float | None) -> aiohttp.ClientTimeout:
         timeout = self._settings.timeout

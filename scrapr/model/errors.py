@@ -35,9 +35,18 @@ class ScraprError(Exception):
 
     status: ClassVar[int] = 500
 
-    def __init__(self, detail: str, *, fields: tuple[FieldError, ...] = (), retry_after: float | None = None):
+    def __init__(
+        self,
+        detail: str,
+        *,
+        fields: tuple[FieldError, ...] = (),
+        retry_after: float | None = None,
+        public: str | None = None,
+    ):
         super().__init__(detail)
         self.detail = detail
+        self.public = detail if public is None else public
+        """What a client is told, where the detail names addresses that are for the log."""
         self.fields = fields
         self.retry_after = retry_after
         """Seconds after which the same request may succeed."""

@@ -37,7 +37,7 @@ def describe(error: ScraprError) -> Problem:
         type=f"urn:scrapr:{kind.__name__}",
         title=error.title(),
         status=error.status,
-        detail=error.detail,
+        detail=error.public,
         errors=error.fields,
     )
 

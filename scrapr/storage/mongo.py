@@ -34,6 +34,8 @@ Collection: TypeAlias = AsyncCollection[Document]
 
 APPLICATION = "scrapr"
 """What MongoDB calls our connections by."""
+AWAY = "MongoDB does not answer as it should; try again in a moment"
+"""What a client is told of all that a later try may not meet."""
 TRANSIENT = frozenset(
     (6, 7, 24, 50, 89, 91, 112, 189, 202, 262, 317, 358, 9001, 10107, 11600, 11602, 13435, 13436, 14031)
 )
@@ -78,7 +80,7 @@ def translated() -> Iterator[None]:
         yield
     except PyMongoError as error:
         if isinstance(error, ConnectionFailure | WTimeoutError) or error.timeout or _transient(error):
-            raise Unavailable(f"MongoDB: {error}") from error
+            raise Unavailable(f"MongoDB: {error}", public=AWAY) from error
         raise
 
 

@@ -15,6 +15,8 @@ from scrapr.storage.settings import RedisSettings
 
 Redis: TypeAlias = redis.asyncio.Redis
 
+AWAY = "Redis does not answer as it should; try again in a moment"
+"""What a client is told of all that Redis did not do."""
 CONNECTIONS = 64
 """Commands of a process that Redis is asked at the same time; more wait for their turn."""
 DRIVER = DriverInfo()
@@ -51,7 +53,7 @@ def translated() -> Iterator[None]:
     try:
         yield
     except (redis.exceptions.RedisError, OSError) as error:
-        raise Unavailable(f"Redis: {error}") from error
+        raise Unavailable(f"Redis: {error}", public=AWAY) from error
 
 
 async def ping(client: Redis) -> None:

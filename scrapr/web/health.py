@@ -62,7 +62,7 @@ async def _examine(check: Check) -> str:
         async with asyncio.timeout(CHECK_TIMEOUT):
             await check()
     except Unavailable as error:
-        return error.detail
+        return error.public
     except TimeoutError:
         return f"no answer within {CHECK_TIMEOUT} s"
     return "ok"

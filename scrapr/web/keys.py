@@ -77,7 +77,8 @@ async def _fetch_keys(issuer: str) -> KeySet:
             return KeySet.import_key_set(await _fetch(session, URL(where)))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, JoseError) as error:
         told = str(error) or type(error).__name__
-        raise Unavailable(f"The keys of {issuer} cannot be had: {told}") from error
+        problem = f"The keys of {issuer} cannot be had"
+        raise Unavailable(f"{problem}: {told}", public=f"{problem}; try again in a moment") from error
 
 
 async def _find_metadata(session: aiohttp.ClientSession, issuer: str) -> Any:

@@ -20,6 +20,8 @@ async def answer_problems(request: web.Request, handler: Handler) -> web.StreamR
     try:
         return await handler(request)
     except ScraprError as error:
+        if error.public != error.detail:
+            log.warning("unavailable", method=request.method, path=request.path, reason=error.detail)
         return respond(error)
     except web.HTTPRequestEntityTooLarge as error:
         allowed = request.app[LIMIT]

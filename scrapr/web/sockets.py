@@ -160,7 +160,7 @@ class Sockets:
         try:
             await self._admits(header)
         except ScraprError as error:
-            raise Rejected(error.detail) from error
+            raise Rejected(error.public) from error
         self._requests[sid] = environ["aiohttp.request"]
         bound_buffer(self._requests[sid])
         return True

@@ -14,7 +14,7 @@ from scrapr.model.errors import Conflict, Unavailable
 from scrapr.model.pool import PoolDraft
 from scrapr.model.validation import NEWER
 from scrapr.roles.config import claiming, document
-from scrapr.storage.mongo import Database, Document, translated
+from scrapr.storage.mongo import AWAY, Database, Document, translated
 
 DUPLICATE = 11000
 
@@ -55,7 +55,7 @@ class ConfigurationStore:
         """Let pass that the endpoint is there already, and nothing else."""
         details: Mapping[str, Any] = error.details or {}
         if details.get("writeConcernErrors"):
-            raise Unavailable(f"MongoDB: {details['writeConcernErrors']}") from error
+            raise Unavailable(f"MongoDB: {details['writeConcernErrors']}", public=AWAY) from error
         for each in details["writeErrors"]:
             if each["code"] != DUPLICATE:
                 raise error

@@ -68,7 +68,7 @@ async def build(
     past = Past(datasource, mirror, settings)
     maker = Maker(mirror, indexer, settings, private=guard.private)
     answers = Answers(mirror, maker, past, Declarations(config), service.places, settings)
-    scrapers = ScraperClient(config.transport.toward(directory.locate("scraper")))
+    scrapers = ScraperClient(config.transport.toward(directory.locate("scraper"), name="The scraper"))
     peers = Peers(
         directory,
         session,

@@ -107,7 +107,7 @@ class Starts:
         """What the scraper that holds the configuration of `start` answers; None where there is none."""
         for instance in await self._directory.instances("scraper"):
             if start.configuration in instance.serves and instance.container != self._container:
-                client = ScraperClient(self._config.transport.toward(at(instance.url)))
+                client = ScraperClient(self._config.transport.toward(at(instance.url), name="The scraper"))
                 try:
                     return await client.start(start, forwarded=True)
                 except NotFound:

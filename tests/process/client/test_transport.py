@@ -123,6 +123,19 @@ async def test_where_nobody_listens_the_peer_is_named(free_port: Callable[[], in
             await transport.call("GET", "/v1/things")
 
 
+async def test_a_client_is_told_which_role_is_silent_and_not_where_it_is(
+    free_port: Callable[[], int],
+) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    async with aiohttp.ClientSession() as session:
+        transport = Transport(session, at(address), FRAGILE, name="The datasource")
+        for _ in range(3):  # the last time it is not called any more
+            with pytest.raises(errors.Unavailable, match=address) as refused:
+                await transport.call("GET", "/v1/things")
+            told = describe(refused.value).detail
+            assert told == "The datasource does not answer; try again in a moment"
+
+
 def test_a_peer_is_a_url() -> None:
     with pytest.raises(errors.Refused, match="http://host:port"):
         at("localhost:3000")

@@ -352,6 +352,6 @@ async def test_scraping_goes_on_while_redis_is_away(
         await until(ends(world, 2))
         ready = await world.get(f"{url}/ready")
         assert not ready["ready"]
-        assert ready["checks"]["redis"].startswith("Redis: ")
+        assert ready["checks"]["redis"].startswith("Redis does not answer")
         started = await world.get(f"{url}/v1/scraper/start")
         assert started["runs"][0]["outcome"] == "complete"

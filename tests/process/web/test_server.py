@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
+from structlog.testing import capture_logs
 
 from scrapr.client.feed import Feed
 from scrapr.client.transport import at
@@ -99,7 +100,7 @@ async def serve(
 ) -> AsyncIterator[aiohttp.ClientSession]:
     """A role with these routes, and a client of it."""
     lifecycle = lifecycle or Lifecycle(DrainSettings())
-    role = Role(name="test", home="/things/home", routes=ROUTES, **parts)
+    role = Role(**{"name": "test", "home": "/things/home", "routes": ROUTES, **parts})
     settings = WebSettings(token=SecretStr(token), body_limit=2048, at_once=at_once)
     async with (
         serving(role, settings, lifecycle, port=0, close=0.2) as url,
@@ -176,6 +177,24 @@ async def test_a_parameter_that_a_route_does_not_know_is_refused(
             method, f"{path}?odd=1", json={"name": "a"}, headers={"Scrapr-Role": "endpoint"}
         )
         assert newer.status < 300
+
+
+async def test_what_is_away_is_named_to_the_client_and_its_address_to_the_log() -> None:
+    async def lacks() -> None:
+        raise Unavailable("Store: 10.0.0.7:27017: refused", public="Store does not answer")
+
+    async def fail(_: Call) -> None:
+        await lacks()
+
+    route = Route("GET", "/store", fail, "What is away")
+    with capture_logs() as logs:
+        async with serve(routes=(route,), checks={"store": lacks}) as client:
+            answer = await client.get("/v1/store")
+            assert (answer.status, answer.headers["Retry-After"]) == (503, "1")
+            assert (await answer.json(content_type=None))["detail"] == "Store does not answer"
+            assert (await (await client.get("/ready")).json())["checks"] == {"store": "Store does not answer"}
+    [line] = [each for each in logs if each["event"] == "unavailable"]
+    assert (line["path"], line["reason"]) == ("/v1/store", "Store: 10.0.0.7:27017: refused")
 
 
 async def test_health_takes_whatever_a_probe_adds() -> None:
