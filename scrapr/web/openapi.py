@@ -20,9 +20,9 @@ PLACE = re.compile(r"{(\w+)(?::[^}]*)?}")
 def document(title: str, version: str, routes: Iterable[Route]) -> dict[str, Any]:
     """The document, with every route under `/v1`; the bare paths are the same and are not listed twice."""
     routes = list(routes)
-    models = {model for route in routes for model in (route.query, route.body, route.answer) if model} | {
-        Problem
-    }
+    models = {
+        model for route in routes for model in (route.query, route.body, route.answer, route.later) if model
+    } | {Problem}
     schemas, definitions = models_json_schema(
         [(model, "validation") for model in sorted(models, key=lambda model: model.__name__)],
         ref_template="#/components/schemas/{model}",
@@ -47,7 +47,7 @@ def _operation(route: Route, references: Mapping[type[BaseModel], Any]) -> dict[
     operation: dict[str, Any] = {
         "summary": route.summary,
         "operationId": f"{route.method.lower()}_{re.sub(r'[^a-z]+', '_', route.path.lower()).strip('_') or 'home'}",
-        "parameters": [*_places(route.path), *_query(route.query)],
+        "parameters": [*_places(route.path), *_query(route.query), *route.parameters],
         "responses": _responses(route, references),
     }
     if route.body:
@@ -87,10 +87,19 @@ def _responses(route: Route, references: Mapping[type[BaseModel], Any]) -> dict[
             "application/json": {"schema": references[route.answer]},
             **{each: {"schema": {"type": "string"}} for each in route.also},
         }
-    return {str(route.status): good} | {
-        str(status): {
-            "description": HTTPStatus(status).phrase,
-            "content": {MEDIA_TYPE: {"schema": references[Problem]}},
+    later = {"202": _accepted(references[route.later])} if route.later else {}
+    return (
+        {str(route.status): good}
+        | later
+        | {
+            str(status): {
+                "description": HTTPStatus(status).phrase,
+                "content": {MEDIA_TYPE: {"schema": references[Problem]}},
+            }
+            for status in sorted(refusals)
         }
-        for status in sorted(refusals)
-    }
+    )
+
+
+def _accepted(schema: Any) -> dict[str, Any]:
+    return {"description": HTTPStatus.ACCEPTED.phrase, "content": {"application/json": {"schema": schema}}}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from aiohttp import web
 from pydantic import BaseModel
@@ -30,6 +30,10 @@ class Route:
     """What its query may ask for; None: nothing, and every parameter is refused."""
     body: type[BaseModel] | None = None
     answer: type[BaseModel] | None = None
+    later: type[BaseModel] | None = None
+    """What is answered with 202 where it takes longer."""
+    parameters: tuple[Mapping[str, Any], ...] = ()
+    """Parameters of the query, as OpenAPI tells them, that no model can name."""
     also: tuple[str, ...] = ()
     """Media types in which the answer is told, too, if asked for."""
     status: int = 200

@@ -13,6 +13,7 @@ from scrapr.model.errors import NotAcceptable, Unavailable
 from scrapr.roles.endpoint import answer, declaring, demand, describing, encodings, query, spelling
 from scrapr.roles.endpoint.answer import Answer
 from scrapr.roles.endpoint.declarations import Declarations
+from scrapr.roles.endpoint.declaring import Taken
 from scrapr.roles.endpoint.demand import Demand
 from scrapr.roles.endpoint.export import Export
 from scrapr.roles.endpoint.formats import kinds
@@ -97,7 +98,11 @@ class Answers:
             raise Unavailable(f"The collection {mirrored.name!r} is being replaced")
         observed = await asyncio.to_thread(self._mirror.schema, copy.table)
         declared = await self._declarations.of(mirrored.name)
-        return copy, describing.schema(mirrored.name, copy, declaring.overlay(observed, declared))
+        return copy, describing.schema(mirrored.name, copy, declaring.overlay(observed, declared.fields))
+
+    async def inputs(self, mirrored: Mirrored) -> Taken:
+        """The inputs that the collection's configurations take, as each declares them."""
+        return (await self._declarations.of(mirrored.name)).inputs
 
     async def _check(self, mirrored: Mirrored, wish: Demand, request: web.Request) -> None:
         """Raise `Invalid` where fields are named that no item had, and no configuration declares."""
@@ -105,7 +110,7 @@ class Answers:
         known = {*had, TIMESTAMP}
         if had and not wish.selection.names <= known:
             declared = await self._declarations.of(mirrored.name)
-            spelling.check(wish.selection, known.union(declared), parameters=request.query)
+            spelling.check(wish.selection, known.union(declared.fields), parameters=request.query)
 
     def _ask(
         self,

@@ -1,4 +1,4 @@
-"""The declarations of collections' fields, asked of config when somebody wants to know them."""
+"""The declarations of collections, asked of config when somebody wants to know them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from time import monotonic
 from scrapr.client.config import ConfigClient
 from scrapr.model.errors import ScraprError
 from scrapr.roles.endpoint import declaring
-from scrapr.roles.endpoint.declaring import Declared
+from scrapr.roles.endpoint.declaring import Declaration
 
 FRESH = 5.0
 """Seconds for which an answer of config holds."""
@@ -23,11 +23,11 @@ class Declarations:
 
     def __init__(self, config: ConfigClient) -> None:
         self._config = config
-        self._known: dict[str, tuple[float, Declared]] = {}
+        self._known: dict[str, tuple[float, Declaration]] = {}
 
-    async def of(self, collection: str) -> Declared:
-        """What is declared of a collection's fields; nothing where config never said."""
-        asked_at, declared = self._known.get(collection, (-FRESH, {}))
+    async def of(self, collection: str) -> Declaration:
+        """What is declared of a collection; nothing where config never said."""
+        asked_at, declared = self._known.get(collection, (-FRESH, Declaration()))
         if monotonic() - asked_at < FRESH:
             return declared
         try:

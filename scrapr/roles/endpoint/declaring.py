@@ -1,11 +1,13 @@
-"""What configurations declare of a collection's fields, as JSON Schema beside what was observed. Pure."""
+"""What configurations declare of a collection: its inputs, and its fields as JSON Schema beside what was seen. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from scrapr.model.configuration import Configuration
+from scrapr.model.inputs import Input
 from scrapr.model.rules import EMPTY, FieldRule, Kind
 
 Declared: TypeAlias = Mapping[str, Mapping[str, Any]]
@@ -24,11 +26,34 @@ _OF: Mapping[Kind, Mapping[str, Any]] = {
 }
 
 
-def read(configurations: Iterable[Configuration]) -> Declared:
+Taken: TypeAlias = Mapping[str, Sequence[Input]]
+"""A collection's inputs by name, as each configuration that takes them declares them."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """What is declared of a collection: its fields, and the inputs that any of its configurations takes."""
+
+    fields: Declared = field(default_factory=dict)
+    inputs: Taken = field(default_factory=dict)
+
+
+def read(configurations: Sequence[Configuration]) -> Declaration:
     """What the configurations that feed a collection declare; a field that one leaves open is open."""
     each = [_declare(one) for one in configurations]
     names = set(each[0]).intersection(*each[1:]) if each else set()
-    return {name: _join([fields[name] for fields in each]) for name in sorted(names)}
+    return Declaration(
+        fields={name: join([fields[name] for fields in each]) for name in sorted(names)},
+        inputs=_gather([one.inputs or {} for one in configurations]),
+    )
+
+
+def _gather(inputs: Iterable[Mapping[str, Input]]) -> Taken:
+    gathered: dict[str, list[Input]] = {}
+    for each in inputs:
+        for name, one in each.items():
+            gathered.setdefault(name, []).append(one)
+    return gathered
 
 
 def _declare(configuration: Configuration) -> dict[str, Mapping[str, Any]]:
@@ -40,7 +65,8 @@ def _declare(configuration: Configuration) -> dict[str, Mapping[str, Any]]:
     return told
 
 
-def _join(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+def join(parts: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """What fits any of the parts."""
     distinct = [part for number, part in enumerate(parts) if part not in parts[:number]]
     return distinct[0] if len(distinct) == 1 else {"anyOf": distinct}
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from scrapr.model.problem import MEDIA_TYPE, Problem
 from scrapr.model.times import show
-from scrapr.roles.endpoint.declaring import types_of
+from scrapr.roles.endpoint import asking
+from scrapr.roles.endpoint.declaring import Taken, types_of
 from scrapr.roles.endpoint.formats import kinds
 from scrapr.roles.endpoint.query import Copy, Items, Wish
 from scrapr.roles.endpoint.selection import RESERVED, Operator
@@ -41,9 +42,15 @@ def schema(collection: str, copy: Copy, observed: Mapping[str, Any]) -> dict[str
 
 
 def openapi(
-    collection: str, item: Mapping[str, Any], page: type[Wish], *, version: int, server: str
+    collection: str,
+    item: Mapping[str, Any],
+    page: type[Wish],
+    inputs: Taken,
+    *,
+    version: int,
+    server: str,
 ) -> dict[str, Any]:
-    """An OpenAPI 3.1 document about one collection; `page` is what its page may be asked with."""
+    """An OpenAPI 3.1 document about one collection; `page` is what its page may be asked with, beside `inputs`."""
     part = {name: value for name, value in item.items() if name not in {"$schema", "required"}}
     envelope = Items.model_json_schema(ref_template="#/components/schemas/{model}")
     envelope.pop("$defs", None)
@@ -59,12 +66,20 @@ def openapi(
                 "get": {
                     "summary": f"Items of {collection}",
                     "operationId": "items",
-                    "parameters": [*_paging(page), *_filters(item)],
-                    "responses": _responses(),
+                    "parameters": [*_paging(page), *asking.parameters(inputs), *_filters(item)],
+                    "responses": _responses(takes_inputs=bool(inputs)),
                 }
             }
         },
-        "components": {"schemas": {"Item": part, "Items": envelope, "Problem": problem, **errors}},
+        "components": {
+            "schemas": {
+                "Item": part,
+                "Items": envelope,
+                "Problem": problem,
+                **errors,
+                **(asking.schemas() if inputs else {}),
+            }
+        },
     }
 
 
@@ -102,13 +117,18 @@ def _values(operator: Operator, *, numeric: bool) -> dict[str, Any]:
     return {"type": "string"}
 
 
-def _responses() -> dict[str, Any]:
-    bodies: dict[str, Any] = {kinds.JSON.media_type: {"schema": {"$ref": "#/components/schemas/Items"}}}
+def _responses(*, takes_inputs: bool) -> dict[str, Any]:
+    items = [{"$ref": f"#/components/schemas/{name}"} for name in ("Items", "FoundItems")]
+    bodies: dict[str, Any] = {
+        kinds.JSON.media_type: {"schema": {"anyOf": items} if takes_inputs else items[0]}
+    }
     for each in kinds.ALL[1:]:
         bodies[each.media_type] = {"schema": {"type": "string"}}
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    refusals = REFUSALS | ({"429": asking.BUSY} if takes_inputs else {})
     return {
         "200": {"description": "Items", "content": bodies},
+        **({"202": asking.LATER} if takes_inputs else {}),
         "304": {"description": "The client has them: by If-None-Match or If-Modified-Since"},
-        **{status: {"description": text, "content": problem} for status, text in REFUSALS.items()},
+        **{status: {"description": text, "content": problem} for status, text in sorted(refusals.items())},
     }

@@ -14,14 +14,15 @@ from scrapr.model.collection import NAME, near
 from scrapr.model.configuration import Configurations
 from scrapr.model.errors import Conflict, FieldError, NotFound, Unavailable
 from scrapr.model.times import Time
-from scrapr.roles.endpoint import describing, query, stream
+from scrapr.roles.endpoint import asking, describing, query, stream
 from scrapr.roles.endpoint.answers import Answers
 from scrapr.roles.endpoint.formats import kinds
+from scrapr.roles.endpoint.found import AnyItems, Awaited
 from scrapr.roles.endpoint.given import given
 from scrapr.roles.endpoint.inputs import Inputs
 from scrapr.roles.endpoint.mirrored import Mirrored
 from scrapr.roles.endpoint.peers import FORWARDED, Peers
-from scrapr.roles.endpoint.query import Items, Shape, Shapes
+from scrapr.roles.endpoint.query import Shape, Shapes
 from scrapr.roles.endpoint.service import Service
 from scrapr.roles.endpoint.settings import EndpointSettings
 from scrapr.roles.endpoint.stream import Streams
@@ -79,7 +80,9 @@ def routes(
             readers.only_items,
             "The items of the only collection, or of the one in the query; ?input.{name}= chooses inputs",
             query=shapes.only[1].wish,
-            answer=Items,
+            answer=AnyItems,
+            later=Awaited,
+            parameters=(asking.ANY,),
             also=DOCUMENTS,
             refusals=(404, 406, 410, 429),
         ),
@@ -96,7 +99,9 @@ def routes(
             readers.items,
             "A collection's items, page by page, in the order of their creation; ?input.{name}= chooses inputs",
             query=shapes.items[1].wish,
-            answer=Items,
+            answer=AnyItems,
+            later=Awaited,
+            parameters=(asking.ANY,),
             also=DOCUMENTS,
             refusals=(404, 406, 410, 429),
         ),
@@ -207,7 +212,10 @@ class _Readers:
         copy, schema = await self._answers.describe(mirrored)
         server = self._public_url or str(call.request.url.origin())
         page = self._shapes.items[1].wish
-        document = describing.openapi(mirrored.name, schema, page, version=copy.version, server=server)
+        inputs = await self._answers.inputs(mirrored)
+        document = describing.openapi(
+            mirrored.name, schema, page, inputs, version=copy.version, server=server
+        )
         return web.Response(body=orjson.dumps(document), content_type="application/json")
 
     async def _here_or_there(self, call: Call, what: str) -> Mirrored | web.StreamResponse:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
 import orjson
 from aiohttp import web
-from pydantic import BaseModel
 
 from scrapr.client.scraper import ScraperClient
 from scrapr.model import times
 from scrapr.model.errors import Invalid, NotFound, Unavailable
-from scrapr.model.inputs import Value
-from scrapr.model.item import Item
 from scrapr.model.result import Result
 from scrapr.model.start import Start, Started
-from scrapr.model.times import Time
 from scrapr.roles.endpoint import demand, query
 from scrapr.roles.endpoint.answer import is_known
+from scrapr.roles.endpoint.found import Awaited, FoundItems
 from scrapr.roles.endpoint.given import PREFIX, given, read
 from scrapr.roles.endpoint.query import Shape
 from scrapr.roles.endpoint.settings import EndpointSettings
@@ -30,32 +26,6 @@ AGAIN = 1
 """Seconds after which to ask again for what is not found yet."""
 MARGIN = 2.0
 """Seconds beyond the wait after which the scraper counts as away."""
-
-
-class FoundItems(BaseModel):
-    """A page of the items that `run` found for `inputs` under /v1; they are apart from the collection's.
-
-    `stale` tells that a newer run failed, for the reason in `error`.
-    """
-
-    collection: str
-    inputs: dict[str, Value]
-    run: str
-    outcome: str
-    items: Sequence[Item]
-    total: int
-    next: str | None
-    stale: bool
-    error: str | None
-    last_success_at: Time
-
-
-class Awaited(BaseModel):
-    """The items are not found yet; they will be at `items`, where whoever asks joins the `run`."""
-
-    collection: str
-    run: str
-    items: str
 
 
 class Inputs:

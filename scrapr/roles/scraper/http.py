@@ -65,6 +65,7 @@ def routes(service: Service, starts: Starts, store: Store) -> tuple[Route, ...]:
             "Scrape now: a configuration, those of a collection, or all that are held here",
             query=Choice,
             answer=Started,
+            later=Started,
             need="write",  # the thesis starts with GET; it makes requests to the web all the same
             refusals=(404,),
         ),
@@ -75,6 +76,7 @@ def routes(service: Service, starts: Starts, store: Store) -> tuple[Route, ...]:
             "Scrape now; with inputs, the items are in the answer",
             body=Start,
             answer=Started,
+            later=Started,
             refusals=(404, 429),
         ),
         Route("GET", "/runs", runs, "Recent runs, newest first", query=RunsQuery, answer=Runs),

@@ -21,6 +21,7 @@ from scrapr.roles.scraper import role as scraper_role
 from scrapr.roles.scraper.settings import ScraperSettings
 from scrapr.runtime.loops import Loop
 from tests.conftest import Until
+from tests.process.endpoint.exploring import explore
 from tests.process.endpoint.world import TOKEN, Endpoint, World
 from tests.process.scraper.peers import POLITE_ENOUGH, Site
 
@@ -65,7 +66,7 @@ async def town(world: World, until: Until) -> AsyncIterator[Town]:
                     "scope": "li.thing",
                     "selector": [{"title": "h3"}],
                 },
-                "inputs": {"city": {"type": "text", "allowed": ["rome", "oslo"]}},
+                "inputs": {"city": {"type": "text", "allowed": ["rome", "oslo"], "description": "where"}},
             }
         )
         await start_scraper(world, stack)
@@ -140,6 +141,31 @@ async def test_wrong_inputs_are_refused_by_the_names_in_the_query(town: Town) ->
     await town.world.add("plain")
     assert (await town.endpoint.get("/v1/collections/nothing/items?input.city=rome")).status == 404
     assert town.site.visits == []
+
+
+async def test_what_openapi_says_of_inputs_holds_for_whatever_is_asked(town: Town) -> None:
+    town.site.show("/in/rome", ["a", "b", "c"])
+    town.site.show("/in/oslo", [])
+    document = (await town.endpoint.get("/v1/collections/things/openapi.json")).json
+    asked = document["paths"]["/v1/collections/things/items"]["get"]
+    [city] = [each for each in asked["parameters"] if each["name"].startswith("input.")]
+    assert (city["name"], city["required"]) == ("input.city", False)
+    assert city["schema"] == {"type": "string", "enum": ["rome", "oslo"], "maxLength": 200}
+    assert city["description"].startswith("where; ")
+    assert {"Location", "Retry-After"} == asked["responses"]["202"]["headers"].keys()
+    # All others but the limit are for the collection; with them most of what is asked would be refused.
+    asked["parameters"] = [each for each in asked["parameters"] if each["name"] in {"limit", "input.city"}]
+    await asyncio.to_thread(explore, document, town.endpoint.url)
+    assert set(town.site.visits) == {"/in/rome", "/in/oslo"}
+
+
+async def test_the_role_tells_in_openapi_that_inputs_may_be_given_and_waited_for(town: Town) -> None:
+    paths = (await town.endpoint.get("/openapi.json")).json["paths"]
+    for path in ("/v1/items", "/v1/collections/{collection}/items"):
+        asked = paths[path]["get"]
+        assert "input.*" in {each["name"] for each in asked["parameters"]}
+        told = asked["responses"]["202"]["content"]["application/json"]["schema"]
+        assert told == {"$ref": "#/components/schemas/Awaited"}
 
 
 async def test_a_source_that_fails_and_a_scraper_that_is_away_are_unavailable(town: Town) -> None:
