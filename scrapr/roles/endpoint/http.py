@@ -13,7 +13,6 @@ from scrapr.model.change import VERSION_MOST, Changes
 from scrapr.model.collection import NAME, near
 from scrapr.model.configuration import Configurations
 from scrapr.model.errors import Conflict, FieldError, NotFound, Unavailable
-from scrapr.model.times import Time
 from scrapr.roles.endpoint import asking, describing, query, stream
 from scrapr.roles.endpoint.answers import Answers
 from scrapr.roles.endpoint.formats import kinds
@@ -23,6 +22,7 @@ from scrapr.roles.endpoint.inputs import Inputs
 from scrapr.roles.endpoint.mirrored import Mirrored
 from scrapr.roles.endpoint.peers import FORWARDED, Peers
 from scrapr.roles.endpoint.query import Shape, Shapes
+from scrapr.roles.endpoint.served import Served, ServedCollections
 from scrapr.roles.endpoint.service import Service
 from scrapr.roles.endpoint.settings import EndpointSettings
 from scrapr.roles.endpoint.stream import Streams
@@ -39,27 +39,6 @@ class ChangesQuery(BaseModel):
 
     since: Annotated[int, Field(ge=0, le=VERSION_MOST, description="the version that the caller has")] = 0
     limit: Annotated[int, Field(ge=1, le=1000, description="how many at most")] = 100
-
-
-class Served(BaseModel):
-    """A collection and where its items are; what only the serving process knows is null for another's."""
-
-    name: str
-    items: str
-    """URL path of its items."""
-    here: bool
-    """Whether this process serves it, or passes requests on to `url`."""
-    url: str | None = None
-    version: int | None = None
-    records: int | None = None
-    stale: bool | None = None
-    last_success_at: Time | None = None
-
-
-class ServedCollections(BaseModel):
-    """All collections that this endpoint and its peers serve, by name."""
-
-    collections: tuple[Served, ...]
 
 
 def routes(
