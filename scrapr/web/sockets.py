@@ -9,12 +9,12 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any, TypeAlias
 
 import orjson
-import socketio
 from aiohttp import hdrs, web
 from engineio.packet import MESSAGE, Packet
 from socketio.exceptions import ConnectionRefusedError as Rejected
 
 from scrapr.model.errors import ScraprError
+from scrapr.web.spoken import Server
 
 PATH = "/socket.io/"
 EVENT = "2"
@@ -62,7 +62,7 @@ class Sockets:
         seat: Callable[[], AbstractContextManager[None]] = nullcontext,
         **handlers: Handler,
     ) -> None:
-        self._server = socketio.AsyncServer(
+        self._server = Server(
             async_mode="aiohttp", transports=["websocket"], json=Json, cors_allowed_origins=[], logger=False
         )
         self._admits = admits

@@ -406,6 +406,39 @@ async def test_words_over_socket_io_are_answered(world: World, endpoint: Endpoin
         await client.disconnect()
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        '42["connect",{"aiohttp.request":5}]',
+        '42["disconnect"]',
+        "42{",
+        "42[]",
+        "42[5]",
+        '42{"a":1}',
+        "49x",
+        '451-["join",{"_placeholder":true,"num":0}]',
+        "42" + "[" * 2000,
+    ],
+)
+async def test_who_speaks_no_socket_io_is_let_go_and_leaves_no_trace(
+    endpoint: Endpoint, said: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with endpoint.http.ws_connect(f"{endpoint.url}/socket.io/?EIO=4&transport=websocket") as socket:
+        for word in ("40", said):
+            await socket.receive(timeout=10)
+            await socket.send_str(word)
+        assert (await socket.receive(timeout=10)).type is aiohttp.WSMsgType.CLOSED
+    assert not caplog.records
+
+
+async def test_what_comes_after_the_wish_is_passed_over(endpoint: Endpoint) -> None:
+    async with endpoint.http.ws_connect(f"{endpoint.url}/socket.io/?EIO=4&transport=websocket") as socket:
+        for word in ("40", '420["join",{"collection":"nothing"},5]'):
+            await socket.receive(timeout=10)
+            await socket.send_str(word)
+        assert '"status":404' in await socket.receive_str(timeout=10)
+
+
 async def test_any_number_of_restarts_leaves_no_gap_and_no_double(world: World, until: Until) -> None:
     """Each client comes back whenever its connection ends, with the version that it has."""
     settings: dict[str, Any] = {"push_keep": 7}
