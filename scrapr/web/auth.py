@@ -87,4 +87,5 @@ def _know(oauth: OAuthSettings) -> Issuer:
 
 def is_same(token: str, other: str) -> bool:
     """Whether two tokens are the same; compared in constant time."""
-    return hmac.compare_digest(token.encode(), other.encode())
+    # A header may hold bytes that are no text; aiohttp hands them on as surrogates.
+    return hmac.compare_digest(token.encode(errors="surrogateescape"), other.encode())

@@ -35,6 +35,7 @@ class KeyRing:
         self._ttl = ttl
         self._keys: KeySet | None = None
         self._fetched_at = self._tried_at = -max(ttl, AGAIN)
+        self._failed: str | None = None
         self._one_by_one = asyncio.Lock()
 
     async def current(self) -> KeySet:
@@ -44,10 +45,9 @@ class KeyRing:
             return keys
         try:
             return await self.renew(keys)
-        except Unavailable as error:
+        except Unavailable:
             if keys is None:
                 raise
-            log.warning("keys not renewed", issuer=self._issuer, reason=error.detail)
             return keys
 
     async def renew(self, old: KeySet | None) -> KeySet:
@@ -55,14 +55,22 @@ class KeyRing:
         async with self._one_by_one:
             if self._keys is not None and self._keys is not old:
                 return self._keys
-            if time.monotonic() - self._tried_at < AGAIN:
-                if old is None:
-                    raise Unavailable(f"The keys of {self._issuer} could not be had a moment ago")
-                return old
-            self._tried_at = time.monotonic()
+            if time.monotonic() - self._tried_at >= AGAIN:
+                return await self._try()
+            if old is None or self._failed is not None:
+                raise Unavailable(f"The keys of {self._issuer} could not be had a moment ago: {self._failed}")
+            return old
+
+    async def _try(self) -> KeySet:
+        self._tried_at = time.monotonic()
+        try:
             self._keys = await _fetch_keys(self._issuer)
-            self._fetched_at = time.monotonic()
-            return self._keys
+        except Unavailable as error:
+            self._failed = error.detail
+            log.warning("keys not renewed", issuer=self._issuer, reason=error.detail)
+            raise
+        self._fetched_at, self._failed = time.monotonic(), None
+        return self._keys
 
 
 async def _fetch_keys(issuer: str) -> KeySet:
@@ -70,15 +78,28 @@ async def _fetch_keys(issuer: str) -> KeySet:
     try:
         async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=TIMEOUT)) as session:
             metadata = await _find_metadata(session, issuer)
-            where = metadata.get("jwks_uri")
+            where = metadata["jwks_uri"]
             # RFC 8414, section 3.3: whoever tells of another issuer is not to be believed.
-            if metadata.get("issuer") != issuer or not isinstance(where, str) or not is_confidential(where):
+            if metadata["issuer"] != issuer or not isinstance(where, str) or not is_confidential(where):
                 raise Unavailable(f"What {issuer} tells of itself is another issuer's, or names no keys")
-            return KeySet.import_key_set(await _fetch(session, URL(where)))
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, JoseError) as error:
+            return understood(await _fetch(session, URL(where)))
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
         told = str(error) or type(error).__name__
         problem = f"The keys of {issuer} cannot be had"
         raise Unavailable(f"{problem}: {told}", public=f"{problem}; try again in a moment") from error
+
+
+def understood(published: Any) -> KeySet:
+    """The keys of a published set that are understood; others are passed over (RFC 7517, section 5)."""
+    found = []
+    for key in published["keys"]:
+        try:
+            found += KeySet.import_key_set({"keys": [key]}).keys
+        except (JoseError, ValueError, KeyError, TypeError) as error:
+            log.debug("key passed over", reason=str(error) or type(error).__name__)
+    if not found:
+        raise ValueError("none of them is understood")
+    return KeySet(found)
 
 
 async def _find_metadata(session: aiohttp.ClientSession, issuer: str) -> Any:
@@ -93,4 +114,9 @@ async def _find_metadata(session: aiohttp.ClientSession, issuer: str) -> Any:
 
 async def _fetch(session: aiohttp.ClientSession, url: URL) -> Any:
     async with session.get(url, allow_redirects=False, raise_for_status=True) as answer:
-        return orjson.loads(await answer.content.read(LARGEST))
+        content = bytearray()
+        async for piece in answer.content.iter_any():  # `read` would give what came until now
+            content += piece
+            if len(content) > LARGEST:
+                raise ValueError(f"{url} has more than {LARGEST} bytes")
+        return orjson.loads(content)

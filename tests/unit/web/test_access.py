@@ -14,7 +14,9 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet, RSAKey
 
 from scrapr.web.access import bearer, challenge, scopes
+from scrapr.web.auth import is_same
 from scrapr.web.issuer import read
+from scrapr.web.keys import understood
 from scrapr.web.settings import OAuthSettings, is_confidential
 
 SETTINGS = OAuthSettings(issuer="https://id.example", audience="https://data.example", leeway=0)
@@ -81,6 +83,25 @@ def test_a_public_key_is_no_shared_secret_and_no_signature_is_none() -> None:
     for token in (f"{shared}.{coded(signature)}", f"{text({'alg': 'none', 'kid': 'rsa'})}.{body}."):
         with pytest.raises(JoseError):
             read(token, KEYS, SETTINGS)
+
+
+def test_a_key_that_is_not_understood_hides_no_other() -> None:
+    good = RSA.as_dict(private=False)
+    odd = (
+        {"kty": "AKP", "kid": "of tomorrow"},
+        {"kty": "EC", "crv": "P-192", "x": "AA", "y": "AA", "kid": "of yesterday"},
+        {"kty": "OKP", "crv": "X448", "x": "aa", "kid": "broken"},
+        5,
+    )
+    keys = understood({"keys": [*odd, good]})
+    assert read(sign(), keys, SETTINGS).scopes
+    with pytest.raises(ValueError, match="none of them"):
+        understood({"keys": [*odd]})
+
+
+def test_a_token_that_is_no_text_is_another_token() -> None:
+    assert not is_same("\udcff", "right")
+    assert is_same("right", "right")
 
 
 @given(st.text())
