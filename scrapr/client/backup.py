@@ -42,17 +42,21 @@ def _write(folder: Path, manifest: Manifest) -> None:
 
 
 def _make_empty(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    if any(folder.iterdir()):
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        empty = not any(folder.iterdir())
+    except OSError as error:
+        raise Refused(f"{folder}: {error.strerror}; allowed: a folder that is new or empty") from error
+    if not empty:
         raise Refused(f"{folder} is not empty; allowed: a folder that is new or empty")
 
 
 async def _fetch(folder: Path, transport: Transport) -> dict[str, Part]:
-    _make_empty(folder)
     tallies: dict[str, Tally] = {}
     with ExitStack() as stack:
         files: dict[str, BinaryIO] = {}
         async with transport.stream("/v1/backup", None) as stream:
+            _make_empty(folder)  # not before: where nobody answers, the same command may be given again
             async for each in frames.read(stream):
                 if isinstance(each, Parts):
                     return await asyncio.to_thread(_close, folder, files, tallies, each)
@@ -84,13 +88,18 @@ def _close(
 
 
 async def restore(folder: Path, roles: dict[str, Transport]) -> dict[str, dict[str, Part]]:
-    """Check all files of a backup, and give the `roles`, in this order, what they kept; tells what they made of it."""
+    """Check all files of a backup, and give the `roles`, in this order, what they kept; tells what they made of it.
+
+    Each is asked first whether it would take it: what one refuses later is half restored, and so of no use.
+    """
     manifest = read_manifest(folder)
     lacking = [role for role in roles if role not in manifest.roles]
     if lacking:
         raise Refused(f"{folder / MANIFEST} tells nothing of {', '.join(lacking)}")
     for role in roles:
         await asyncio.to_thread(_check, folder / role, manifest.roles[role])
+    for role, transport in roles.items():
+        await _rehearse(manifest.roles[role], transport)
     restored = {}
     for role, transport in roles.items():
         parts = manifest.roles[role]
@@ -104,12 +113,25 @@ async def restore(folder: Path, roles: dict[str, Transport]) -> dict[str, dict[s
     return restored
 
 
+async def _rehearse(parts: dict[str, Part], transport: Transport) -> None:
+    """Restore the same collections with nothing in them."""
+
+    async def nothing() -> AsyncIterator[bytes]:
+        yield frames.last(Parts(parts=dict.fromkeys(parts, Tally().part)))
+
+    async with transport.stream("/v1/restore", nothing()) as stream:
+        async for _ in stream:
+            pass
+
+
 def read_manifest(folder: Path) -> Manifest:
     """The manifest of a backup."""
     try:
         return parse(Manifest, read_json((folder / MANIFEST).read_bytes()))
     except OSError as error:
         raise Refused(f"{folder / MANIFEST}: {error.strerror}; without a manifest it is no backup") from error
+    except Refused as error:
+        raise Refused(f"{folder / MANIFEST} is no manifest of this version: {error.detail}") from error
 
 
 def _check(folder: Path, parts: dict[str, Part]) -> None:

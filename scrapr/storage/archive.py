@@ -61,8 +61,7 @@ class Archive:
                 _check(tallies, each.parts)
                 return Parts(parts={name: tally.part for name, tally in tallies.items()})
             name, piece = each
-            if name not in tallies:
-                raise Damaged(f"The backup holds {name[:100]!r}, which is nothing of this role's")
+            _own(name, tallies)
             tallies[name].add(piece)
             tallies[name].expired += await self._put(name, piece)
         raise AssertionError("unreachable: a stream ends with its parts, or is damaged")
@@ -126,8 +125,16 @@ def _same(one: Document, other: Document, apart: Sequence[str]) -> bool:
     return rest(one) == rest(other)
 
 
+def _own(name: str, tallies: Mapping[str, Tally]) -> None:
+    if name not in tallies:
+        raise Damaged(f"The backup holds {name[:100]!r}, which is nothing of this role's")
+
+
 def _check(tallies: Mapping[str, Tally], told: Mapping[str, Part]) -> None:
+    for name in told:
+        _own(name, tallies)
     for name, tally in tallies.items():
-        wanted = told.get(name)
-        if wanted is None or (wanted.documents, wanted.sha256) != (tally.documents, tally.part.sha256):
+        if (wanted := told.get(name)) is None:
+            raise Damaged(f"The backup tells nothing of {name}")
+        if (wanted.documents, wanted.sha256) != (tally.documents, tally.part.sha256):
             raise Damaged(f"What came of {name} is not what the backup says that it holds")

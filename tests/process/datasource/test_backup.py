@@ -13,7 +13,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from scrapr.client import backup
-from scrapr.model.errors import Conflict, Damaged, Refused
+from scrapr.client.transport import at
+from scrapr.model.errors import Conflict, Damaged, Refused, Unavailable
 from scrapr.roles.datasource.settings import DatasourceSettings
 from scrapr.storage.mongo import Database
 
@@ -116,6 +117,54 @@ async def test_a_changed_or_incomplete_backup_is_refused_before_anything_is_sent
         await backup.restore(tmp_path / "b", to)
     manifest = json.loads((tmp_path / "b/manifest.json").read_bytes())
     assert {*KINDS, "sources", "collections"} <= set(manifest["roles"]["datasource"])
+
+
+async def test_what_a_role_would_refuse_later_is_refused_before_anything_is_put_back(
+    datasource: Any, until: Any, elsewhere: Any, tmp_path: Path, running: Any
+) -> None:
+    await fill(datasource, until)
+    await backup.back_up(tmp_path / "b", {"datasource": datasource.client.transport})
+    path = tmp_path / "b/manifest.json"
+    manifest = json.loads(path.read_bytes())
+    parts = manifest["roles"]["datasource"]
+    (tmp_path / "b/datasource/novelties.bson").write_bytes(b"")
+    nothing = parts["deliveries"]
+    fewer = {name: part for name, part in parts.items() if name != "sources"}
+    async with running(elsewhere, DatasourceSettings(reconcile=3600)) as other:
+        to = {"datasource": other.client.transport}
+        for odd, told in ((parts | {"novelties": nothing}, "'novelties'"), (fewer, "nothing of sources")):
+            path.write_text(json.dumps(manifest | {"roles": {"datasource": odd}}))
+            with pytest.raises(Damaged, match=told):
+                await backup.restore(tmp_path / "b", to)
+            assert not any((await all_of(elsewhere)).values())
+        # The datasource has nothing, and yet nothing is put back: what comes after it has something already.
+        path.write_text(json.dumps(manifest | {"roles": {"datasource": parts, "config": parts}}))
+        (tmp_path / "b/datasource").rename(tmp_path / "b/config")
+        (tmp_path / "b/datasource").symlink_to(tmp_path / "b/config")
+        with pytest.raises(Conflict, match="here already"):
+            await backup.restore(tmp_path / "b", {**to, "config": datasource.client.transport})
+        assert not any((await all_of(elsewhere)).values())
+
+
+async def test_a_folder_or_a_manifest_that_cannot_be_used_is_told_by_its_name(
+    datasource: Any, tmp_path: Path, free_port: Any
+) -> None:
+    to = {"datasource": datasource.client.transport}
+    (tmp_path / "file").touch()
+    with pytest.raises(Refused, match="file: File exists"):
+        await backup.back_up(tmp_path / "file", to)
+    with pytest.raises(Refused, match="file/b: Not a directory"):
+        await backup.back_up(tmp_path / "file/b", to)
+    await backup.back_up(tmp_path / "b", to)
+    for content in ("{", '{"format": 2, "scrapr": "9", "taken_at": "2026-01-01T00:00:00Z", "roles": {}}'):
+        (tmp_path / "b/manifest.json").write_text(content)
+        with pytest.raises(Refused, match=r"manifest\.json is no manifest"):
+            await backup.restore(tmp_path / "b", to)
+    # Where nobody answered, the same folder serves the next time.
+    nobody = datasource.client.transport.toward(at(f"http://127.0.0.1:{free_port()}"))
+    with pytest.raises(Unavailable):
+        await backup.back_up(tmp_path / "again", {"datasource": nobody})
+    await backup.back_up(tmp_path / "again", to)
 
 
 async def test_a_stream_that_breaks_off_is_no_restored_backup(datasource: Any) -> None:
