@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from scrapr.client.transport import Transport, as_kind
+from scrapr.client.transport import Transport, as_kind, place
 from scrapr.model.claim import ClaimRequest, Claims
 from scrapr.model.configuration import Configuration, Configurations, Draft, Type
 from scrapr.model.lease import Lease, LeaseRequest
@@ -26,7 +26,7 @@ class ConfigClient:
 
     async def configuration(self, identity: str) -> Configuration:
         """One configuration."""
-        return await self.transport.get(Configuration, f"/v1/configurations/{identity}")
+        return await self.transport.get(Configuration, place("configurations", identity))
 
     async def configurations(
         self, *, of_type: Type | None = None, collection: str | None = None
@@ -50,11 +50,11 @@ class ConfigClient:
 
     async def replace(self, identity: str, draft: Draft | dict[str, Any]) -> Configuration:
         """Change a configuration; its revision grows if anything is different."""
-        return await self.transport.send("PUT", Configuration, f"/v1/configurations/{identity}", draft)
+        return await self.transport.send("PUT", Configuration, place("configurations", identity), draft)
 
     async def remove(self, identity: str) -> None:
         """Delete a configuration; what it gathered stays."""
-        await self.transport.call("DELETE", f"/v1/configurations/{identity}")
+        await self.transport.call("DELETE", place("configurations", identity))
 
     async def claim(self, request: ClaimRequest) -> Claims:
         """Renew what the container holds, take what is free up to its slots, and tell all that it holds now."""
@@ -62,16 +62,16 @@ class ConfigClient:
 
     async def release(self, container: str) -> None:
         """Give back all that the container holds."""
-        await self.transport.call("DELETE", f"/v1/claims/{container}")
+        await self.transport.call("DELETE", place("claims", container))
 
     async def lease(self, name: str, request: LeaseRequest) -> Lease:
         """Take the lease if nobody else holds it, or go on holding it; who holds it now."""
-        answer = await self.transport.call("PUT", f"/v1/leases/{name}", body=request, once=True)
+        answer = await self.transport.call("PUT", place("leases", name), body=request, once=True)
         return as_kind(Lease, answer)
 
     async def give_back_lease(self, name: str, container: str) -> None:
         """Let another take the lease at once."""
-        await self.transport.call("DELETE", f"/v1/leases/{name}/{container}", once=True)
+        await self.transport.call("DELETE", place("leases", name, container), once=True)
 
     async def pools(self) -> tuple[Pool, ...]:
         """All pools, with how many configurations each is to serve."""
@@ -79,8 +79,8 @@ class ConfigClient:
 
     async def put_pool(self, name: str, draft: PoolDraft) -> Pool:
         """Create or change a pool."""
-        return await self.transport.send("PUT", Pool, f"/v1/pools/{name}", draft)
+        return await self.transport.send("PUT", Pool, place("pools", name), draft)
 
     async def remove_pool(self, name: str) -> None:
         """Delete a pool that no configuration names."""
-        await self.transport.call("DELETE", f"/v1/pools/{name}")
+        await self.transport.call("DELETE", place("pools", name))

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel
 
-from scrapr.client.transport import Transport
+from scrapr.client.transport import Transport, place
 from scrapr.client.webhooks import WebhooksClient
 from scrapr.model.batch import Batch, Epoch, Receipt, Receipts, Run, Runs
 from scrapr.model.change import Changes
@@ -45,7 +45,7 @@ class DatasourceClient:
 
     async def announce(self, configuration: str, epoch: int) -> None:
         """From now on what earlier holders of the claim send is refused. Raises `StaleEpoch` for one of those."""
-        await self.transport.call("PUT", f"/v1/epochs/{configuration}", body=Epoch(epoch=epoch))
+        await self.transport.call("PUT", place("epochs", configuration), body=Epoch(epoch=epoch))
 
     async def collections(self) -> tuple[Collection, ...]:
         """All collections, by name."""
@@ -54,7 +54,7 @@ class DatasourceClient:
     async def records(self, collection: str, *, after: int | None = None, limit: int = 1000) -> Records:
         """A page of a collection's records in the order of their creation, after the one created as `after`."""
         return await self.transport.get(
-            Records, f"/v1/collections/{collection}", {"after": after, "limit": limit}
+            Records, place("collections", collection), {"after": after, "limit": limit}
         )
 
     async def records_at(
@@ -65,37 +65,37 @@ class DatasourceClient:
         Raises `NotFound`, `Invalid` for a version that is still to come, and `Expired` for one no longer kept.
         """
         query = {"at": show_moment(at), "after": after, "limit": limit}
-        return await self.transport.get(Records, f"/v1/collections/{collection}", query)
+        return await self.transport.get(Records, place("collections", collection), query)
 
     async def changes(self, collection: str, *, since: int, limit: int = 1000) -> Changes:
         """The changes after version `since`, at most `limit`. Raises `NotFound`, and `Expired` if not all are kept."""
         return await self.transport.get(
-            Changes, f"/v1/collections/{collection}/changes", {"since": since, "limit": limit}
+            Changes, place("collections", collection, "changes"), {"since": since, "limit": limit}
         )
 
     async def quarantine(self, collection: str, *, after: str | None = None, limit: int = 1000) -> Quarantine:
         """A page of the items that became no records, each with the reasons."""
-        path = f"/v1/collections/{collection}/quarantine"
+        path = place("collections", collection, "quarantine")
         return await self.transport.get(Quarantine, path, {"after": after, "limit": limit})
 
     async def replay(self, collection: str, wish: Replay) -> Replayed:
         """Judge items in quarantine again; those that pass are reduced."""
         return await self.transport.send(
-            "POST", Replayed, f"/v1/collections/{collection}/quarantine/replay", wish
+            "POST", Replayed, place("collections", collection, "quarantine", "replay"), wish
         )
 
     async def drop(self, collection: str, *, force: bool = False) -> None:
         """Forget a collection. Raises `NotFound`, and `Conflict` while configurations feed it, unless by `force`."""
         query = {"force": "true"} if force else None
-        await self.transport.call("DELETE", f"/v1/collections/{collection}", query=query)
+        await self.transport.call("DELETE", place("collections", collection), query=query)
 
     async def rebuild(self, collection: str) -> Rebuild:
         """Have a collection's records made again from its batches."""
-        return await self.transport.send("POST", Rebuild, f"/v1/collections/{collection}/rebuild", None)
+        return await self.transport.send("POST", Rebuild, place("collections", collection, "rebuild"), None)
 
     async def rebuilt(self, collection: str) -> Rebuild:
         """How the newest rebuild went, or goes."""
-        return await self.transport.get(Rebuild, f"/v1/collections/{collection}/rebuild")
+        return await self.transport.get(Rebuild, place("collections", collection, "rebuild"))
 
     async def runs(
         self, *, configuration: str | None = None, collection: str | None = None, limit: int = 20
@@ -106,7 +106,7 @@ class DatasourceClient:
 
     async def state(self, configuration: str) -> ConfigurationState:
         """How a configuration is."""
-        return await self.transport.get(ConfigurationState, f"/v1/states/{configuration}")
+        return await self.transport.get(ConfigurationState, place("states", configuration))
 
     async def states_page(
         self,

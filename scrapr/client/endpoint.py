@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from pydantic import BaseModel, ConfigDict
 
-from scrapr.client.transport import Transport
+from scrapr.client.transport import Transport, place
 from scrapr.model.errors import Unavailable
 from scrapr.model.item import Item
 from scrapr.model.times import Time
@@ -45,7 +45,7 @@ class EndpointClient:
     ) -> ItemsPage:
         """One page of a collection's items."""
         query = {"limit": limit, "cursor": cursor}
-        return await self.transport.get(ItemsPage, f"/v1/collections/{collection}/items", query)
+        return await self.transport.get(ItemsPage, place("collections", collection, "items"), query)
 
     async def items(self, collection: str) -> AsyncIterator[Item]:
         """All items of a collection, page by page."""
@@ -66,7 +66,7 @@ class EndpointClient:
         while True:
             try:
                 async for event in self.transport.listen(
-                    f"/v1/collections/{collection}/changes",
+                    place("collections", collection, "changes"),
                     query={"since": since},
                     headers={"Last-Event-ID": last} if last else {},
                     silence=SILENCE,

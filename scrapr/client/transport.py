@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Any, TypeAlias, TypeVar
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -168,6 +169,14 @@ class Transport:
     def _timeout(self, patience: float | None) -> aiohttp.ClientTimeout:
         timeout = self._settings.timeout
         return aiohttp.ClientTimeout(total=max(timeout, patience or 0), sock_connect=min(timeout, CONNECT))
+
+
+def place(*names: str) -> str:
+    """The path of what is named so, whatever is in the names. Raises `Refused` for what can be no name there."""
+    for name in names:
+        if name in {"", ".", ".."}:
+            raise Refused(f"{name!r} is no name")
+    return "/".join(["/v1", *(quote(name, safe="", errors="surrogateescape") for name in names)])
 
 
 def _texts(query: Mapping[str, Any] | None) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from scrapr.client.transport import Transport, as_kind
+from scrapr.client.transport import Transport, as_kind, place
 from scrapr.model.webhook import DeadLetter, DeadLetters, NewWebhook, Retried, Webhook, Webhooks
 
 
@@ -25,13 +25,15 @@ class WebhooksClient:
 
     async def remove(self, identity: str) -> None:
         """Remove one, and what waits for it."""
-        await self.transport.call("DELETE", f"/v1/webhooks/{identity}")
+        await self.transport.call("DELETE", place("webhooks", identity))
 
     async def dead(self, identity: str) -> tuple[DeadLetter, ...]:
         """The deliveries of a webhook that were given up."""
-        return (await self.transport.get(DeadLetters, f"/v1/webhooks/{identity}/dead")).dead
+        return (await self.transport.get(DeadLetters, place("webhooks", identity, "dead"))).dead
 
     async def retry(self, identity: str, deliveries: Sequence[str] | None = None) -> int:
         """Send dead letters again, all of them where none are named; how many there were."""
         wish = {} if deliveries is None else {"deliveries": list(deliveries)}
-        return (await self.transport.send("POST", Retried, f"/v1/webhooks/{identity}/retry", wish)).retried
+        return (
+            await self.transport.send("POST", Retried, place("webhooks", identity, "retry"), wish)
+        ).retried

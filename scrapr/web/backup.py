@@ -34,7 +34,9 @@ def routes(archive: Archive) -> tuple[Route, ...]:
 
     async def restore(call: Call) -> Parts:
         parts = await archive.load(call.request.content.iter_chunked(2**20))
-        if any(part.documents for part in parts.parts.values()):  # else it was only to see whether it would be
+        if any(
+            part.documents for part in parts.parts.values()
+        ):  # else it was only to see whether it would be
             log.info("restored", **{name: part.documents for name, part in parts.parts.items()})
         return parts
 

@@ -12,6 +12,7 @@ from aiohttp import web
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from scrapr.client.datasource import DatasourceClient
 from scrapr.client.settings import ClientSettings
 from scrapr.client.transport import Transport, at, open_session
 from scrapr.model import errors
@@ -48,6 +49,28 @@ def refuse(error: errors.ScraprError) -> web.Response:
     return web.Response(
         body=problem.model_dump_json(), status=problem.status, content_type="application/problem+json"
     )
+
+
+async def test_a_name_is_no_path_and_no_query() -> None:
+    asked: list[str] = []
+
+    async def handle(request: web.Request) -> web.Response:
+        asked.append(request.raw_path)
+        return web.Response(status=204)
+
+    async with peer(handle) as transport:
+        datasource = DatasourceClient(transport)
+        await datasource.drop("rest?force=true")
+        await datasource.drop("../webhooks/é#%2F", force=True)
+        await datasource.drop("\udcff")
+        for name in ("", ".", ".."):
+            with pytest.raises(errors.Refused, match="is no name"):
+                await datasource.drop(name)
+    assert asked == [
+        "/v1/collections/rest%3Fforce=true",
+        "/v1/collections/..%2Fwebhooks%2F%C3%A9%23%252F?force=true",
+        "/v1/collections/%FF",
+    ]
 
 
 async def test_what_a_peer_refuses_is_raised_as_what_it_is_and_not_tried_again() -> None:
