@@ -29,6 +29,8 @@ def _check_url(text: str) -> str:
         url = URL(text)
     except ValueError as error:
         raise wrong(f"is not a URL: {error}", allowed=URL_ALLOWED) from error
+    if any(each <= " " or each == "\x7f" for each in text):
+        raise wrong("holds blanks or control characters", allowed=URL_ALLOWED)
     if url.scheme not in {"http", "https"} or not url.host or url.user is not None:
         raise wrong("is not a web address to post to", allowed=URL_ALLOWED)
     return text

@@ -399,6 +399,8 @@ async def test_a_secret_is_shown_once_if_it_was_made_and_never_otherwise(sending
     ("draft", "field"),
     [
         ({"url": "ftp://127.0.0.1/"}, "url"),
+        ({"url": " http://127.0.0.1/ "}, "url"),
+        ({"url": "http://127.0.0.1/\x00x"}, "url"),
         ({"url": "http://user:word@127.0.0.1/"}, "url"),
         ({"url": "http://127.0.0.1/", "events": ["run.started"]}, "events[0]"),
         ({"url": "http://127.0.0.1/", "events": []}, "events"),
