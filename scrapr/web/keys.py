@@ -58,7 +58,7 @@ class KeyRing:
             if time.monotonic() - self._tried_at >= AGAIN:
                 return await self._try()
             if old is None or self._failed is not None:
-                raise Unavailable(f"The keys of {self._issuer} could not be had a moment ago: {self._failed}")
+                raise _away(self._issuer, f"not a moment ago: {self._failed}")
             return old
 
     async def _try(self) -> KeySet:
@@ -84,9 +84,12 @@ async def _fetch_keys(issuer: str) -> KeySet:
                 raise Unavailable(f"What {issuer} tells of itself is another issuer's, or names no keys")
             return understood(await _fetch(session, URL(where)))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError, KeyError, TypeError) as error:
-        told = str(error) or type(error).__name__
-        problem = f"The keys of {issuer} cannot be had"
-        raise Unavailable(f"{problem}: {told}", public=f"{problem}; try again in a moment") from error
+        raise _away(issuer, str(error) or type(error).__name__) from error
+
+
+def _away(issuer: str, why: str) -> Unavailable:
+    problem = f"The keys of {issuer} cannot be had"
+    return Unavailable(f"{problem}: {why}", public=f"{problem}; try again in a moment")
 
 
 def understood(published: Any) -> KeySet:
