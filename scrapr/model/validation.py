@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, Final, TypeVar
 
@@ -103,6 +104,18 @@ def _unknown_field(place: str, details: ErrorDetails, schema: Mapping[str, Any])
     meant = get_close_matches(str(details["loc"][-1]), known, n=1)
     problem = f"is not a known field; did you mean {meant[0]}?" if meant else "is not a known field"
     return FieldError(field=place, problem=problem, allowed=", ".join(known) or None)
+
+
+def refuse_repeated(names: Iterable[str]) -> None:
+    """Raise `Invalid` with every one of the `names` that comes more than once.
+
+    The names are those of a query's items: its keys leave out what is repeated.
+    """
+    repeated = [name for name, count in Counter(names).items() if count > 1]
+    if repeated:
+        raise Invalid(
+            *(FieldError(field=name, problem="is given twice", allowed="once") for name in repeated)
+        )
 
 
 def path(places: Sequence[str | int]) -> str:

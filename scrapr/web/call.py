@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from scrapr.model.errors import FieldError, Invalid, Malformed
 from scrapr.model.role import ROLE_HEADER
-from scrapr.model.validation import parse, read_json
+from scrapr.model.validation import parse, read_json, refuse_repeated
 
 M = TypeVar("M", bound=BaseModel)
 PREFIX = "/v1"
@@ -32,7 +32,9 @@ class Call:
         return self.request.match_info[name]
 
     def query(self, kind: type[M]) -> M:
-        """The query string as a `kind`; a name given twice counts with its first value. Raises `Invalid`."""
+        """The query string as a `kind`, with each name given once. Raises `Invalid`."""
+        if not self.newer:
+            refuse_repeated(name for name, _ in self.request.query.items())
         return parse(kind, dict(self.request.query), newer=self.newer)
 
     def take_no_query(self) -> None:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from scrapr.model.errors import FieldError, Invalid
-from scrapr.model.validation import parse
+from scrapr.model.validation import parse, refuse_repeated
 from scrapr.roles.endpoint import selection
 from scrapr.roles.endpoint.formats import kinds
 from scrapr.roles.endpoint.formats.kinds import Format
@@ -50,12 +48,3 @@ def read(asked: Sequence[tuple[str, str]], shape: Shape, chosen: Format) -> Dema
         after = After((), wish.cursor)
     limit = FEED if chosen is kinds.RSS and wish.limit is None else wish.limit
     return Demand(wanted, after, limit, wish.at)
-
-
-def refuse_repeated(names: Iterable[str]) -> None:
-    """Raise `Invalid` with every one of the `names` that comes more than once."""
-    repeated = [name for name, count in Counter(names).items() if count > 1]
-    if repeated:
-        raise Invalid(
-            *(FieldError(field=name, problem="is given twice", allowed="once") for name in repeated)
-        )

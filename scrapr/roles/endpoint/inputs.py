@@ -13,7 +13,8 @@ from scrapr.model import times
 from scrapr.model.errors import Invalid, NotFound, Unavailable
 from scrapr.model.result import Result
 from scrapr.model.start import Start, Started
-from scrapr.roles.endpoint import demand, query
+from scrapr.model.validation import refuse_repeated
+from scrapr.roles.endpoint import query
 from scrapr.roles.endpoint.answer import is_known
 from scrapr.roles.endpoint.found import Awaited, FoundItems
 from scrapr.roles.endpoint.given import PREFIX, given, read
@@ -42,7 +43,7 @@ class Inputs:
         Raises `Invalid` with every wrong input, `TooMany`, and `Unavailable`.
         """
         asked = dict(call.request.query)
-        demand.refuse_repeated(name for name, _ in call.request.query.items())
+        refuse_repeated(name for name, _ in call.request.query.items())
         wish = read(asked, shape)
         started = await self._ask(collection, given(asked))
         if started.results:

@@ -179,6 +179,14 @@ async def test_a_parameter_that_a_route_does_not_know_is_refused(
         assert newer.status < 300
 
 
+async def test_a_parameter_that_is_given_twice_is_refused() -> None:
+    async with serve() as client:
+        refused = await client.get("/v1/things/a?times=1&times=2")
+        assert refused.status == 422
+        [fault] = (await refused.json(content_type=None))["errors"]
+        assert fault == {"field": "times", "problem": "is given twice", "allowed": "once"}
+
+
 async def test_what_is_away_is_named_to_the_client_and_its_address_to_the_log() -> None:
     async def lacks() -> None:
         raise Unavailable("Store: 10.0.0.7:27017: refused", public="Store does not answer")
