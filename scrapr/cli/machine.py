@@ -9,7 +9,14 @@ from typing import Annotated
 
 import typer
 
-PortBase = Annotated[int, typer.Option(min=1, max=65531, help="First of the five ports of the roles.")]
+PortBase = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        max=65531,
+        help="First of the five ports of the roles; without it, SCRAPR_FLEET_PORT_BASE, else 3000.",
+    ),
+]
 
 
 class RoleName(StrEnum):
@@ -23,8 +30,13 @@ class RoleName(StrEnum):
 
 
 def up(
-    data: Annotated[Path, typer.Option(help="Folder of everything that is kept.")] = Path("scrapr-data"),
-    port_base: PortBase = 3000,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of everything that is kept; without it, SCRAPR_EMBEDDED_DATA, else scrapr-data."
+        ),
+    ] = None,
+    port_base: PortBase = None,
 ) -> None:
     """Start everything on this machine: MongoDB, Redis and all five roles. Ctrl-C stops it.
 
@@ -37,7 +49,7 @@ def up(
 
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Show the data and end.")] = False,
-    port_base: PortBase = 3000,
+    port_base: PortBase = None,
 ) -> None:
     """Scrape a bundled site of a few pages with everything real, and show the data."""
     from scrapr.demo.show import run_demo

@@ -17,11 +17,14 @@ READY_WITHIN = 60.0
 """Seconds after which roles that are not ready are a failure; seldom more than five."""
 
 
-def run_machine(data: Path, port_base: int) -> int:
-    """Start everything, say where it is, and run until asked to stop; returns the exit code (`Exit`)."""
+def run_machine(data: Path | None, port_base: int | None) -> int:
+    """Start everything, say where it is, and run until asked to stop; returns the exit code (`Exit`).
+
+    The settings say what is not given.
+    """
     settings = all_settings.load()
     logs.configure(settings.log, role="up")
-    return asyncio.run(_run(settings, data, port_base))
+    return asyncio.run(_run(settings, data or settings.embedded.data, port_base or settings.fleet.port_base))
 
 
 async def _run(settings: all_settings.Settings, data: Path, port_base: int) -> int:

@@ -46,12 +46,12 @@ def configuration(source: str) -> dict[str, Any]:
     }
 
 
-def run_demo(port_base: int, *, once: bool) -> int:
+def run_demo(port_base: int | None, *, once: bool) -> int:
     """Start everything in a temporary folder, show the data, and stay until asked to stop unless `once`; its `Exit`."""
     settings = all_settings.load({"SCRAPR_FETCH_ALLOW": LOOPBACK, "SCRAPR_LOG_LEVEL": "warning"})
     logs.configure(settings.log, role="demo")
     with tempfile.TemporaryDirectory(prefix="scrapr-demo-") as data:
-        return asyncio.run(_run(settings, Path(data), port_base, once=once))
+        return asyncio.run(_run(settings, Path(data), port_base or settings.fleet.port_base, once=once))
 
 
 async def _run(settings: Settings, data: Path, port_base: int, *, once: bool) -> int:

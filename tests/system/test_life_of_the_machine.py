@@ -182,6 +182,28 @@ def test_a_folder_in_use_is_refused(machine: Machine) -> None:
     assert str(machine.process.pid) in done.stderr
 
 
+def test_the_settings_say_the_folder_and_the_ports_where_no_option_does(
+    machine: Machine, tmp_path: Path
+) -> None:
+    def refused(**settings: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "scrapr", "up"],
+            capture_output=True,
+            text=True,
+            timeout=30,
+            env=machine.environment | settings,
+            cwd=tmp_path,
+            check=False,
+        )
+        assert done.returncode == 2
+        return done.stderr
+
+    base, data = str(machine.port_base), str(tmp_path / "data")
+    assert str(machine.process.pid) in refused(SCRAPR_EMBEDDED_DATA=str(machine.data))
+    assert base in refused(SCRAPR_EMBEDDED_DATA=data, SCRAPR_FLEET_PORT_BASE=base)
+    assert [each.name for each in tmp_path.iterdir()] == ["data"]
+
+
 def test_a_wrong_setting_is_named_before_anything_starts(machine: Machine) -> None:
     command = [sys.executable, "-m", "scrapr", "run", "--role=config"]
     for name, value in (("SCRAPR_WEB_PORT", "many"), ("SCRAPR_WEB_PROT", "1"), ("SCRAPR_LOG_LEVEL", "loud")):
