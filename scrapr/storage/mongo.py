@@ -17,6 +17,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
     BulkWriteError,
+    ConfigurationError,
     ConnectionFailure,
     OperationFailure,
     PyMongoError,
@@ -49,17 +50,7 @@ PIECE = 100
 @asynccontextmanager
 async def connect(settings: MongoSettings, database: str) -> AsyncIterator[Database]:
     """The `database`; every write waits for the journal of a majority, every read sees only such writes."""
-    url = settings.url.get_secret_value()
-    if not url:
-        raise Refused(
-            "SCRAPR_MONGO_URL is not set; allowed: a mongodb:// URL, or `scrapr up`, which starts its own"
-        )
-    client: AsyncMongoClient[Document] = AsyncMongoClient(
-        url,
-        serverSelectionTimeoutMS=int(settings.timeout * 1000),
-        timeoutMS=int(settings.timeout * 1000),
-        appname=APPLICATION,
-    )
+    client = _open(settings)
     options: CodecOptions[Document] = CodecOptions(tz_aware=True, tzinfo=UTC)
     try:
         yield client.get_database(
@@ -71,6 +62,31 @@ async def connect(settings: MongoSettings, database: str) -> AsyncIterator[Datab
         )
     finally:
         await client.close()
+
+
+def _open(settings: MongoSettings) -> AsyncMongoClient[Document]:
+    timeout = int(settings.timeout * 1000)
+    url = require_url(settings)
+    with url_refused():
+        return AsyncMongoClient(url, serverSelectionTimeoutMS=timeout, timeoutMS=timeout, appname=APPLICATION)
+
+
+def require_url(settings: MongoSettings) -> str:
+    """Where MongoDB is; raises `Refused` where nothing says it."""
+    if url := settings.url.get_secret_value():
+        return url
+    raise Refused(
+        "SCRAPR_MONGO_URL is not set; allowed: a mongodb:// URL, or `scrapr up`, which starts its own"
+    )
+
+
+@contextmanager
+def url_refused() -> Iterator[None]:
+    """Turn what PyMongo finds wrong in a URL or its options into `Refused`."""
+    try:
+        yield
+    except (ConfigurationError, ValueError) as error:
+        raise Refused(f"SCRAPR_MONGO_URL: {error}") from error
 
 
 @contextmanager

@@ -32,14 +32,17 @@ async def connect(settings: RedisSettings) -> AsyncIterator[Redis]:
             "SCRAPR_REDIS_URL is not set; allowed: a redis:// URL, or `scrapr up`, which starts its own"
         )
     # redis-py's ordinary pool refuses what is over its number at once: a hundred runs that start together were told so.
-    pool = redis.asyncio.BlockingConnectionPool.from_url(
-        url,
-        max_connections=CONNECTIONS,
-        timeout=settings.timeout,
-        socket_timeout=settings.timeout,
-        socket_connect_timeout=settings.timeout,
-        driver_info=DRIVER,
-    )
+    try:
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            url,
+            max_connections=CONNECTIONS,
+            timeout=settings.timeout,
+            socket_timeout=settings.timeout,
+            socket_connect_timeout=settings.timeout,
+            driver_info=DRIVER,
+        )
+    except ValueError as error:
+        raise Refused(f"SCRAPR_REDIS_URL: {error}") from error
     client = redis.asyncio.Redis.from_pool(pool)
     try:
         yield client

@@ -32,7 +32,9 @@ async def initiate(settings: MongoSettings, key_file: Path | None) -> str:
     `key_file` is the file by which the members trust each other; who has it may do all that they may. Safe to repeat,
     and how the user's password is changed. Raises `Unavailable` while a member does not answer.
     """
-    wish = parse_uri(settings.url.get_secret_value())
+    url = mongo.require_url(settings)
+    with mongo.url_refused():
+        wish = parse_uri(url)
     name, members = wish["options"].get("replicaSet"), wish["nodelist"]
     if not name:
         raise Refused("SCRAPR_MONGO_URL names no replica set; allowed: mongodb://…/?replicaSet=NAME")

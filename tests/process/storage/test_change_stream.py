@@ -126,6 +126,15 @@ async def test_a_store_without_a_url_is_refused_by_the_name_of_its_setting() -> 
             pass
 
 
+async def test_what_only_the_driver_finds_wrong_in_a_url_is_refused_by_the_name_of_its_setting() -> None:
+    with pytest.raises(Refused, match=r"SCRAPR_MONGO_URL: .*must be escaped"):
+        async with mongo.connect(MongoSettings(url=SecretStr("mongodb://me:p@w@h/")), "x"):
+            pass
+    with pytest.raises(Refused, match=r"SCRAPR_REDIS_URL: .*socket_timeout"):
+        async with redis_storage.connect(RedisSettings(url=SecretStr("redis://h?socket_timeout=long"))):
+            pass
+
+
 async def test_writes_wait_for_the_journal_of_a_majority(database: Database) -> None:
     assert database.write_concern.document == {"w": "majority", "j": True}
     await database.things.insert_one({"n": 0})

@@ -84,6 +84,8 @@ async def test_a_url_without_a_set_and_a_key_file_that_is_not_there_are_refused(
 ) -> None:
     with pytest.raises(Refused, match="names no replica set"):
         await initiate(guarded.settings(name=""), guarded.key)
+    with pytest.raises(Refused, match="SCRAPR_MONGO_URL is not set"):
+        await initiate(MongoSettings(), None)
     wrong = tmp_path / "key"
     wrong.write_text("another key")
     with pytest.raises(Refused, match="Authentication failed"):
