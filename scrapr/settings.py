@@ -162,7 +162,7 @@ def _text(value: Any) -> str:
 
 
 def _unknown(name: str) -> FieldError:
-    meant = get_close_matches(name, names(), n=1)
+    meant = get_close_matches(name.upper(), names() - {OF_THE_TESTS}, n=1)
     return FieldError(
         field=name,
         problem="is not a setting" + (f"; did you mean {meant[0]}?" if meant else ""),

@@ -42,11 +42,9 @@ def doctor(
     json: Annotated[bool, typer.Option("--json", help="The findings as JSON.")] = False,
 ) -> None:
     """Look at all that this process would stand on, and say what to do; exit 1 where something is bad."""
-    from yarl import URL
-
     from scrapr.model.finding import worst
 
-    found = asyncio.run(_examine(engine, None if entry is None else URL(entry), authority))
+    found = asyncio.run(_examine(engine, None if entry is None else _read_entry(entry), authority))
     if json:
         show_json([each.model_dump() for each in found])
     else:
@@ -54,6 +52,20 @@ def doctor(
         show_table(columns, [(each.part, each.state, each.found, each.advice) for each in found])
     if worst(found) == "bad":
         raise typer.Exit(1)
+
+
+def _read_entry(entry: str) -> URL:
+    from yarl import URL
+
+    from scrapr.model.errors import Refused
+
+    try:
+        url = URL(entry)
+    except ValueError as error:
+        raise Refused(f"--entry: {entry}: {error}; allowed: https://host") from error
+    if url.scheme != "https" or url.host is None:
+        raise Refused(f"--entry: {entry} is no URL with a certificate; allowed: https://host")
+    return url
 
 
 async def _examine(engine: Path | None, entry: URL | None, authority: Path | None) -> list[Finding]:

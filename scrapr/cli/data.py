@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,7 +32,8 @@ def quarantine(
 
     async def act(peers: Peers) -> list[Quarantined]:
         if replay:
-            print(f"{await _replay_all(peers, collection)} items replayed")
+            # Beside JSON it would be in the way of whoever reads that.
+            print(f"{await _replay_all(peers, collection)} items replayed", file=sys.stderr if json else None)
         return await _read(peers, collection)
 
     found = with_peers(act, port_base)

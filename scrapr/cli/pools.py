@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 import typer
@@ -25,6 +26,7 @@ COLUMNS = (
 Name = Annotated[
     str, typer.Argument(help="The pool's name, as scraper-eu; the place alone, as eu, is its scrapers' pool.")
 ]
+OPTIONAL = ("cpu", "memory", "constraints", "image")
 JSON = Annotated[bool, typer.Option("--json", help="The pools as JSON.")]
 
 
@@ -83,6 +85,7 @@ def set_(  # noqa: PLR0917 - options, which the command line takes by name
     port_base: PortBase = None,
 ) -> None:
     """Create a pool, or change the parts of it that are given."""
+    _check_unset(unset or ())
     given = {
         "slots": slots,
         "replicas_min": replicas_min,
@@ -95,6 +98,14 @@ def set_(  # noqa: PLR0917 - options, which the command line takes by name
     }
     changed = {part: value for part, value in given.items() if value is not None}
     with_peers(lambda peers: _change(peers, name, changed, unset or ()), port_base)
+
+
+def _check_unset(parts: Iterable[str]) -> None:
+    from scrapr.model.errors import Refused
+
+    for part in parts:
+        if part not in OPTIONAL:
+            raise Refused(f"--unset: {part!r} is no part to take back; allowed: {', '.join(OPTIONAL)}")
 
 
 async def _change(peers: Peers, name: str, changed: dict[str, Any], unset: Any) -> None:

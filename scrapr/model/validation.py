@@ -190,6 +190,10 @@ def _bounds(part: Mapping[str, Any]) -> str:
             else ""
         )
     match low, high:
+        case None, None if "exclusiveMinimum" in part:
+            return f" above {part['exclusiveMinimum']}"
+        case None, _ if "exclusiveMinimum" in part:
+            return f" above {part['exclusiveMinimum']}, up to {high}"
         case None, None:
             return f" like {part['pattern']}" if "pattern" in part else ""
         case _, None:

@@ -27,8 +27,10 @@ def test_broken_items_are_shown_and_replayed_and_a_collection_is_rebuilt_and_dro
     draft["fields"] = {"title": {"type": "text"}}
     path = f"{machine.url('config')}/v1/configurations/{added['id']}"
     assert httpx.put(path, json=draft, timeout=30).status_code == 200
-    replayed = machine.scrapr("quarantine", "ruled", "--replay")
+    replayed = machine.scrapr("quarantine", "ruled", "--replay", "--json")
     assert replayed.returncode == 0, replayed.stderr
+    assert json.loads(replayed.stdout) in ([], [broken])
+    assert replayed.stderr == "1 items replayed\n"
     wait_for(lambda: len(machine.items("ruled")) == 2, 60)
 
     rebuilt = machine.scrapr("rebuild", "ruled")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field
 
 from scrapr.model.batch import Run
 from scrapr.model.configuration import Draft
@@ -106,6 +107,19 @@ def test_a_value_of_a_wrong_type_is_told_in_the_words_of_json(body: Any, field: 
 def test_what_is_allowed_is_told_of_fields_that_users_name(part: Any, field: str, allowed: str) -> None:
     told = wrong_fields(Draft, THESIS | part)[field]
     assert (told.allowed, told.problem.startswith("is ")) == (allowed, True)
+
+
+class Bounds(BaseModel):
+    """Numbers that may not be as small as their bound."""
+
+    pause: float = Field(gt=0)
+    timeout: float = Field(gt=0, le=300)
+
+
+def test_a_bound_that_is_not_allowed_itself_is_told_so() -> None:
+    told = wrong_fields(Bounds, {"pause": 0, "timeout": -1})
+    assert told["pause"].allowed == "a number above 0"
+    assert told["timeout"].allowed == "a number above 0, up to 300"
 
 
 def test_the_end_of_a_run_is_told_how_times_are_written_and_what_finished_is() -> None:
