@@ -167,6 +167,9 @@ def explain_nothing(counts: Counts) -> str:
     """Why there are no items: the selectors that matched nothing."""
     visited = counts.pages + counts.unchanged
     pages = "the page" if visited == 1 else f"the {visited} pages"
+    if counts.unchanged and not counts.pages:
+        since = "has not changed since it" if visited == 1 else "have not changed since they"
+        return f"No items: {pages} {since} had none"
     if counts.matches.get("scope") == 0:
         return f"No items: scope matched nothing on {pages}"
     dead = [name for name, found in counts.matches.items() if not found and name != "paginate"]

@@ -118,6 +118,17 @@ def test_an_empty_run_whose_selectors_matched_says_so() -> None:
     assert why == "No items: what the selectors matched on the page is empty"
 
 
+@pytest.mark.parametrize(
+    ("pages", "why"),
+    [
+        (1, "No items: the page has not changed since it had none"),
+        (2, "No items: the 2 pages have not changed since they had none"),
+    ],
+)
+def test_an_empty_run_over_pages_that_did_not_change_tells_nothing_of_selectors(pages: int, why: str) -> None:
+    assert conclude(Counts(unchanged=pages), None) == ("empty", why)
+
+
 def test_counts_add_up_over_pages() -> None:
     counts = Counts().fetched(size=10, retries=1, waited={"pace": 0.5}).read(matches={"title": 2})
     counts = counts.fetched(size=5, retries=0, waited={"pace": 1, "backoff": 2}).skipped(4)
