@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 LONGEST = 60
+WHOLE = frozenset({"id", "configuration"})
+"""Columns that stay on one line: what stands there is given to other commands."""
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -22,7 +24,9 @@ def show_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for name in columns:
+        table.add_column(name, overflow="fold", no_wrap=name in WHOLE)
     for row in rows:
         table.add_row(*(Text(_cut(_text(value))) for value in row))
     Console().print(table)
