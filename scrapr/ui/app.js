@@ -1,6 +1,6 @@
 // The dashboard: asks the orchestrator for what it shows, again and again, and writes it with textContent alone, for all
 // that it shows came from pages that nobody here wrote.
-import { collection, lapse, overview } from "./views.js";
+import { absent, collection, lapse, overview } from "./views.js";
 
 const EVERY = 5000;
 const main = document.querySelector("#main");
@@ -13,11 +13,20 @@ let asked = 0;
 function place() {
   const [, kind, name] = location.hash.split("/");
   if (kind === "collections" && name) {
-    const path = `overview/collections/${name}`;
-    return { path, draw: collection, title: `${decodeURIComponent(name)} · scrapr` };
+    const told = readable(name);
+    return { path: `overview/collections/${encodeURIComponent(told)}`, draw: collection, title: `${told} · scrapr` };
   }
   const after = kind === "after" && name ? `?after=${name}` : "";
   return { path: `overview${after}`, draw: overview, title: "scrapr" };
+}
+
+// Any text may stand behind the #, also one that is no encoding of anything.
+function readable(name) {
+  try {
+    return decodeURIComponent(name);
+  } catch {
+    return name;
+  }
 }
 
 async function look() {
@@ -30,14 +39,19 @@ async function look() {
     const data = await answer.json();
     if (number !== asked) return;
     askForToken(answer.status === 401 || answer.status === 403, data.detail);
-    if (!answer.ok) throw new Error(data.detail || data.title);
-    show(here, url, data);
+    if (answer.status === 404) show({ ...here, draw: absent }, url, { at: Date.now(), ...data });
+    else if (answer.ok) show(here, url, data);
+    else warn(`The orchestrator refuses: ${data.detail || data.title}.`);
   } catch (error) {
     if (number !== asked) return;
-    contact.textContent = `No answer from the orchestrator: ${error.message}. What is shown is old.`;
-    contact.className = "notice";
+    warn(`No answer from the orchestrator: ${error.message}.`);
   }
   timer = setTimeout(look, EVERY);
+}
+
+function warn(told) {
+  contact.textContent = shown ? `${told} What is shown is old.` : told;
+  contact.className = "notice";
 }
 
 // Where reads are private: the token that somebody gave, kept until the tab is closed.
@@ -75,8 +89,12 @@ gate.addEventListener("submit", (event) => {
   gate.reset();
   look();
 });
+document.querySelector(".skip").addEventListener("click", (event) => {
+  // What stands behind the # says which page is shown, and must stay.
+  event.preventDefault();
+  main.focus();
+});
 addEventListener("hashchange", () => {
-  if (location.hash === "#main") return;
   main.focus();
   scrollTo(0, 0);
   look();

@@ -115,15 +115,16 @@ const runColumns = [
 
 export function overview(data) {
   const counts = [
-    [data.collections.length, "collections"],
-    [data.attention.length, data.attention.length === 1 ? "configuration needs attention" : "configurations need attention"],
-    [data.pools.reduce((sum, pool) => sum + pool.running, 0), "replicas run"],
+    [data.collections.length, "collection", "collections"],
+    [data.attention.length, "configuration needs attention", "configurations need attention"],
+    [data.pools.reduce((sum, pool) => sum + pool.running, 0), "replica runs", "replicas run"],
   ];
   return [
     element("h1", {}, "Overview"),
     ...notices(data.parts),
     element("ul", { class: "counts" },
-      ...counts.map(([count, of]) => element("li", {}, element("strong", {}, number(count)), of))),
+      ...counts.map(([count, one, more]) =>
+        element("li", {}, element("strong", {}, number(count)), count === 1 ? one : more))),
     table("Needs attention", attentionColumns, data.attention, "Nothing: every configuration is as usual."),
     table("Configurations", configurationColumns, joined(data.configurations),
       data.parts.config === "ok" ? "None yet. Add one: scrapr add FILE.json" : "Not known now."),
@@ -167,6 +168,10 @@ function fields(change) {
   ]));
 }
 
+export function absent(problem) {
+  return [element("p", {}, element("a", { href: "#/" }, "← Overview")), element("h1", {}, "Not here"), quiet(problem.detail)];
+}
+
 export function collection(data) {
   const told = data.collection;
   return [
@@ -175,7 +180,7 @@ export function collection(data) {
     ...notices(data.parts),
     told
       ? element("ul", { class: "counts" },
-          element("li", {}, element("strong", {}, number(told.records)), "records"),
+          element("li", {}, element("strong", {}, number(told.records)), told.records === 1 ? "record" : "records"),
           element("li", {}, "version ", element("strong", {}, number(told.version))),
           told.updated_at ? element("li", {}, "changed ", when(told.updated_at)) : null)
       : quiet("Nothing was gathered into it yet."),

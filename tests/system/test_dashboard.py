@@ -83,6 +83,38 @@ def test_the_dashboard_shows_how_things_are_on_desks_and_phones(browser: Any, ma
     assert len(ground) == 2
 
 
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("collections")
+def test_who_skips_to_the_content_stays_on_the_page(browser: Any, machine: Machine) -> None:
+    page = show(browser, machine, "/ui/#/collections/lamps")
+    page.get_by_role("heading", name="lamps").wait_for(timeout=PATIENCE)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    with page.expect_response("**/v1/overview/**", timeout=PATIENCE) as looked:
+        pass
+    assert looked.value.url.endswith("/collections/lamps")
+    assert page.told == []
+    page.close()
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("collections")
+def test_a_collection_that_is_not_there_is_told_so_and_not_what_was_shown_before(
+    browser: Any, machine: Machine
+) -> None:
+    page = show(browser, machine, "/ui/")
+    page.evaluate("location.hash = '#/collections/nobody-knows'")
+    page.get_by_role("heading", name="Not here").wait_for(timeout=PATIENCE)
+    assert page.locator("table").count() == 0
+    assert "old" not in page.locator("#contact").inner_text()
+    page.evaluate("location.hash = '#/collections/%'")
+    page.get_by_role("heading", name="%").wait_for(timeout=PATIENCE)
+    page.get_by_role("link", name="← Overview").click()
+    page.get_by_role("heading", name="Overview").wait_for(timeout=PATIENCE)
+    page.close()
+
+
 def test_its_files_are_ours_alone_and_known_by_their_tags(machine: Machine) -> None:
     page = machine.get("orchestrator", "/ui/")
     assert page.headers["Content-Type"] == "text/html; charset=utf-8"
