@@ -17,10 +17,11 @@ from scrapr.model import errors
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
     from scrapr.embedded.plan import Tenure
     from scrapr.fleet.fleet import Fleet
-    from scrapr.fleet.replica import ReplicaSpec
+    from scrapr.fleet.replica import Replica, ReplicaSpec
     from scrapr.runtime.trigger import Trigger
 
 SAFETY = 5.0
@@ -121,10 +122,16 @@ async def keep_replicas(
         await trigger.wait(wake_in)
 
 
-async def pull_on_changes(fleet: Fleet, trigger: Trigger) -> None:
-    """Pull the trigger when a replica starts or exits."""
+async def pull_on_changes(fleet: Fleet, trigger: Trigger, log_of: Callable[[str], Path] | None) -> None:
+    """Pull the trigger when a replica starts or exits; `log_of` a name is the file that may say why."""
     async with contextlib.aclosing(fleet.changes()) as changes:
         async for replica in changes:
             if replica.state == "exited":
-                log.info("replica exited", name=replica.name, pid=replica.pid, exit_code=replica.exit_code)
+                _tell_exit(replica, log_of)
             trigger.pull()
+
+
+def _tell_exit(replica: Replica, log_of: Callable[[str], Path] | None) -> None:
+    tell = log.warning if replica.exit_code else log.info
+    where = {} if log_of is None else {"log": str(log_of(replica.name))}
+    tell("replica exited", name=replica.name, pid=replica.pid, exit_code=replica.exit_code, **where)

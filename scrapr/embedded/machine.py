@@ -130,7 +130,10 @@ class Machine:
                     ),
                     name="replicas",
                 ),
-                group.create_task(keeping.pull_on_changes(fleet, self._trigger), name="changes"),
+                group.create_task(
+                    keeping.pull_on_changes(fleet, self._trigger, None if self._terminal else home.log),
+                    name="changes",
+                ),
                 group.create_task(self._trim_for_ever(home), name="logs"),
             ]
             yield

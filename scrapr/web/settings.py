@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from scrapr.model.validation import wrong
 
@@ -41,6 +41,15 @@ class WebSettings(BaseModel):
     at_once: int = Field(
         1000, ge=1, description="requests under way; more are answered 503, but for those that ask how it is"
     )
+
+    @field_validator("token")
+    @classmethod
+    def _check_token(cls, token: SecretStr) -> SecretStr:
+        if any(not "!" <= each <= "~" for each in token.get_secret_value()):
+            raise wrong(
+                "is no token for a header", allowed="letters, digits and signs of ASCII, without blanks"
+            )
+        return token
 
     @model_validator(mode="after")
     def _check_exposure(self) -> WebSettings:

@@ -20,6 +20,7 @@ import pytest
 from pymongo import AsyncMongoClient
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
+from structlog.testing import capture_logs
 
 from scrapr.embedded.machine import Machine
 from scrapr.embedded.settings import EmbeddedSettings, StopDeadlines
@@ -182,13 +183,17 @@ async def test_what_the_body_raises_comes_out_as_itself_and_everything_stops(
 async def test_a_role_that_always_fails_is_named_and_not_restarted_in_a_storm(
     make: Callable[..., Machine], tmp_path: Path
 ) -> None:
-    async with make(FAIL="datasource") as machine:
-        with pytest.raises(
-            errors.Unavailable, match=r"not ready within 3 s: datasource \(\d+\) does not answer"
-        ):
-            await machine.ready(3)
-    failures = (tmp_path / "data/log/datasource.log").read_text().count("LookupError: datasource fails")
+    log = tmp_path / "data/log/datasource.log"
+    with capture_logs() as told:
+        async with make(FAIL="datasource") as machine:
+            with pytest.raises(
+                errors.Unavailable, match=r"not ready within 3 s: datasource \(\d+\) does not answer"
+            ):
+                await machine.ready(3)
+    failures = log.read_text().count("LookupError: datasource fails")
     assert 2 <= failures <= 7
+    exits = [each for each in told if each["event"] == "replica exited" and each["name"] == "datasource"]
+    assert {(each["log_level"], each["log"]) for each in exits} == {("warning", str(log))}
 
 
 async def test_given_servers_are_used_instead_of_own_ones(
