@@ -7,14 +7,20 @@ import io
 import os
 import sys
 
+INTERRUPTED = 130
+"""128 and SIGINT's number, as shells have it."""
+
 
 def main() -> None:
     """Run the command line; what is refused or unavailable is one line on standard error, not a traceback."""
-    from scrapr.cli.app import app
-
-    _make_writable()
     try:
+        from scrapr.cli.app import app
+
+        _make_writable()
         app()
+    except KeyboardInterrupt:
+        # While the commands are imported; once one runs, typer ends it.
+        sys.exit(INTERRUPTED)
     except Exception as error:
         # Our errors are imported here and not before: pydantic would be half the time of `scrapr --help`.
         from scrapr.model.errors import Refused, ScraprError

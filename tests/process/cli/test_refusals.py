@@ -126,3 +126,20 @@ def test_a_closed_standard_output_keeps_no_command_from_its_work(page: str) -> N
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_an_interrupt_while_the_commands_are_imported_is_no_traceback() -> None:
+    code = (
+        "import builtins, os, signal\n"
+        "usual = builtins.__import__\n"
+        "def load(name, *rest):\n"
+        "    if name == 'scrapr.cli.app': os.kill(os.getpid(), signal.SIGINT)\n"
+        "    return usual(name, *rest)\n"
+        "from scrapr.cli import main\n"
+        "builtins.__import__ = load\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, "--help"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
