@@ -48,7 +48,9 @@ def revive(status: int, body: Any, *, retry_after: float | None = None) -> Scrap
         problem = Problem.model_validate(body)
     except ValueError:
         problem = Problem(
-            title="The peer answered without a problem", status=status, detail=f"status {status}"
+            title="The peer answered without a problem",
+            status=status,
+            detail=f"The answer is none of scrapr's: status {status}",
         )
     kind = _KINDS.get(problem.type.rpartition(":")[2]) or _kind_of(status)
     error = ScraprError.__new__(kind)
