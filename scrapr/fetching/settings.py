@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
+from ipaddress import IPv4Network, IPv6Network, ip_interface
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
@@ -11,8 +11,7 @@ from pydantic_settings import NoDecode
 
 from scrapr import __version__
 from scrapr.model.fetch import CONTACT, USER_AGENT, FetchOptions
-
-Network: TypeAlias = IPv4Network | IPv6Network
+from scrapr.model.validation import wrong
 
 
 def _split(value: Any) -> Any:
@@ -21,6 +20,20 @@ def _split(value: Any) -> Any:
     return value
 
 
+def _check_network(value: Any) -> Any:
+    """`value` as it is, unless it is an address within a network: pydantic would not say which is meant."""
+    if not isinstance(value, str):
+        return value
+    try:
+        found = ip_interface(value)
+    except ValueError:
+        return value
+    if found.ip != found.network.network_address:
+        raise wrong(f"is an address within {found.network}", allowed=str(found.network))
+    return value
+
+
+Network: TypeAlias = Annotated[IPv4Network | IPv6Network, BeforeValidator(_check_network)]
 Networks: TypeAlias = Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_split)]
 """Networks; in the environment as a list with commas."""
 Ports: TypeAlias = Annotated[

@@ -30,6 +30,7 @@ def scrapr(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
         ("SCRAPR_MONGO_URL", "mongodb://me:s3cr[t@host/", "mongodb://host:27017"),
         ("SCRAPR_REDIS_URL", "localhost:6379", "redis://host:6379/0"),
         ("SCRAPR_REDIS_URL", "redis://:s3cret@host:99999", "redis://host:6379/0"),
+        ("SCRAPR_FETCH_ALLOW", "10.0.0.0/8,127.0.0.1/8", "127.0.0.0/8"),
         ("SCRAPR_WEB_TOKEN", "s3cr\net", "without blanks"),
         ("SCRAPR_WEB_TOKEN", "s3crät", "without blanks"),
         ("SCRAPR_FETCH_TIMEOUT", "-1", "a number above 0, up to 300"),
