@@ -23,7 +23,7 @@ _NAME = re.compile(r"""[^\s.\[\]|'"*()$,]+""")
 _INDEX = re.compile(r"-?\d{1,9}", re.ASCII)
 _SPACE = re.compile(r"\s*")
 _ESCAPED = re.compile(r"\\u(?![dD][89a-fA-F])([0-9a-fA-F]{4})")
-_QUOTES = re.compile(r"['\"\\]")
+_SPECIAL = re.compile(r"['\"\\\0]")
 _ALLOWED = ".name, ['name'], [0], [*] or ..name"
 
 
@@ -171,4 +171,4 @@ def _read_quoted(reader: Reader) -> str:
 
 def escape(name: str) -> str:
     """`name` as it stands within quotes."""
-    return _QUOTES.sub(lambda found: f"\\u{ord(found.group()):04x}", name)
+    return _SPECIAL.sub(lambda found: f"\\u{ord(found.group()):04x}", name)

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from scrapr.extraction.infer import infer
@@ -144,6 +144,7 @@ def test_nothing_is_proposed_where_nothing_is_listed(text: str) -> None:
         st.none() | st.integers(-9, 9) | st.text(), lambda of: st.lists(of) | st.dictionaries(st.text(), of)
     )
 )
+@example([{"\0": 1}])
 def test_any_json_can_be_looked_at(document: Any) -> None:
     infer(orjson.dumps(document).decode(), URL)
 
