@@ -54,7 +54,7 @@ def _alike(siblings: list[Node]) -> Iterator[tuple[str | None, Hashable, list[No
     for tag, same in by_tag.items():
         if len(same) < LEAST:
             continue
-        common, number = _commonest(labels.stable_classes(node) for node in same)
+        common, number = _shared(labels.stable_classes(node) for node in same)
         if number >= LEAST:
             yield common, (tag, common), [node for node in same if common in labels.stable_classes(node)]
         if number < len(same):
@@ -66,14 +66,15 @@ def _nameless(tag: str, same: list[Node]) -> Iterator[tuple[None, Hashable, list
     above = labels.parent(same[0])
     where = "" if above is None else labels.label(above)
     for names_of in (labels.kinds, labels.generated_classes):
-        common, number = _commonest(names_of(node) for node in same)
+        common, number = _shared(names_of(node) for node in same)
         if LEAST <= number < len(same):
             some = [node for node in same if common in names_of(node)]
             yield None, (tag, where, common, _usual(some)), some
     yield None, (tag, where, _usual(same)), same
 
 
-def _commonest(names: Iterable[list[str]]) -> tuple[str, int]:
+def _shared(names: Iterable[list[str]]) -> tuple[str, int]:
+    """The first name that enough have, and how many do."""
     counted = Counter(name for each in names for name in each)
     return next(((name, number) for name, number in counted.items() if number >= LEAST), ("", 0))
 

@@ -41,11 +41,11 @@ def infer(text: str, url: str) -> Proposal | None:
     scope, items = ("", []) if root is None else _items(root)
     if not (selector := _selector(items[:_LOOKED_AT])):
         return None
-    made = proposal.make(scope, selector, None, text, url, ids=_IDS)
+    made = proposal.make(scope, {**selector}, None, text, url, ids=_IDS)
     if not made.found.unconverted:
         return made
-    read = {name: f"{css}".removesuffix(" | date") for name, css in selector.items()}
-    return proposal.make(scope, {**read}, None, text, url, ids=_IDS)
+    as_text: dict[str, JSON] = {name: css.removesuffix(" | date") for name, css in selector.items()}
+    return proposal.make(scope, as_text, None, text, url, ids=_IDS)
 
 
 def _items(root: Node) -> tuple[str, list[Node]]:
@@ -61,7 +61,7 @@ def _items(root: Node) -> tuple[str, list[Node]]:
     return scope, most
 
 
-def _selector(items: list[Node]) -> dict[str, JSON]:
+def _selector(items: list[Node]) -> dict[str, str]:
     """The fields that most items have; their own before those within others, and those of other vocabularies."""
     nested = {node.tag or "" for item in items for part in children(item) for node in part.css("*")[1:]}
     found: dict[tuple[str, str], list[_Said]] = {}
@@ -69,7 +69,7 @@ def _selector(items: list[Node]) -> dict[str, JSON]:
         said = {(each.path, each.attribute): each for each in _parts(item, nested)}
         for place, each in said.items():
             found.setdefault(place, []).append(each)
-    selector: dict[str, JSON] = {}
+    selector: dict[str, str] = {}
     for said_of in sorted(found.values(), key=_rank):
         if len(said_of) >= fields.PRESENT * len(items) and len(selector) < fields.MOST:
             selector[fieldnames.unused(said_of[0].name, selector)] = _string(said_of)

@@ -34,10 +34,9 @@ def routes(archive: Archive) -> tuple[Route, ...]:
 
     async def restore(call: Call) -> Parts:
         parts = await archive.load(call.request.content.iter_chunked(2**20))
-        if any(
-            part.documents for part in parts.parts.values()
-        ):  # else it was only to see whether it would be
-            log.info("restored", **{name: part.documents for name, part in parts.parts.items()})
+        restored = {name: part.documents for name, part in parts.parts.items()}
+        if any(restored.values()):  # else it was only to see whether it would be
+            log.info("restored", **restored)
         return parts
 
     return (
